@@ -1,0 +1,31 @@
+export const scopes = ['tasks:read', 'tasks:write', 'runs:create', 'runs:read', 'runs:cancel'] as const;
+export type Scope = (typeof scopes)[number];
+
+export interface Route {
+  method: 'get' | 'put' | 'post' | 'delete';
+  path: string;
+  /** The scope an API key needs; undefined is open to all. */
+  scope?: Scope;
+}
+
+/** Every address of the API and who may use it. The server refuses to start with a route that is not in here. */
+export const routes = {
+  createRun: { method: 'post', path: '/api/runs', scope: 'runs:create' },
+  listRuns: { method: 'get', path: '/api/runs', scope: 'runs:read' },
+  getRun: { method: 'get', path: '/api/runs/{id}', scope: 'runs:read' },
+  getLogs: { method: 'get', path: '/api/runs/{id}/logs', scope: 'runs:read' },
+  getOutput: { method: 'get', path: '/api/runs/{id}/outputs/{file}', scope: 'runs:read' },
+  cancelRun: { method: 'post', path: '/api/runs/{id}/cancel', scope: 'runs:cancel' },
+  rerunRun: { method: 'post', path: '/api/runs/{id}/rerun', scope: 'runs:create' },
+  resolveRun: { method: 'post', path: '/api/runs/{id}/resolve', scope: 'runs:cancel' },
+  listTasks: { method: 'get', path: '/api/tasks', scope: 'tasks:read' },
+  getTask: { method: 'get', path: '/api/tasks/{name}', scope: 'tasks:read' },
+  putTask: { method: 'put', path: '/api/tasks/{name}', scope: 'tasks:write' },
+  deleteTask: { method: 'delete', path: '/api/tasks/{name}', scope: 'tasks:write' },
+  getTaskSchema: { method: 'get', path: '/api/tasks/{name}/schema', scope: 'tasks:read' },
+  planTask: { method: 'post', path: '/api/tasks/{name}/plan', scope: 'tasks:read' },
+  openapi: { method: 'get', path: '/api/openapi.json' },
+  healthz: { method: 'get', path: '/healthz' },
+  readyz: { method: 'get', path: '/readyz' },
+  metrics: { method: 'get', path: '/metrics' },
+} as const satisfies Record<string, Route>;

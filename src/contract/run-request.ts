@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { limits } from './limits.ts';
+import { labelNamePattern } from './names.ts';
+import { timeoutsSchema } from './task-definition.ts';
+
+/** Limits of this one run. Each may only be shorter than what the definition says. */
+const runTimeoutsSchema = z.strictObject({
+  queueSeconds: timeoutsSchema.shape.queueSeconds.removeDefault().optional(),
+  startSeconds: timeoutsSchema.shape.startSeconds.removeDefault().optional(),
+  runSeconds: timeoutsSchema.shape.runSeconds.removeDefault().optional(),
+  graceSeconds: timeoutsSchema.shape.graceSeconds.removeDefault().optional(),
+  totalSeconds: timeoutsSchema.shape.totalSeconds,
+});
+
+export const labelsSchema = z
+  .record(z.string().regex(labelNamePattern), z.string().max(limits.labelLength))
+  .refine((labels) => Object.keys(labels).length <= limits.labels, { message: `at most ${limits.labels} labels` });
+
+const valueSchema = z.json().meta({ description: 'A string; a JSON number or boolean is taken too, and any JSON for a parameter of type json' });
+
+export const requestParametersSchema = z.array(z.strictObject({ name: z.string().max(200), value: valueSchema })).max(limits.parameters);
+
+/** The body of `POST /api/runs`. The original `{taskName, parameters}` is valid as it stands. */
+export const runRequestSchema = z
+  .strictObject({
+    taskName: z.string().max(1000),
+    parameters: requestParametersSchema.default([]),
+    labels: labelsSchema.default({}),
+    timeouts: runTimeoutsSchema.default({}),
+  })
+  .meta({ id: 'RunRequest' });
+
+export type RunRequest = z.output<typeof runRequestSchema>;
+export type RunRequestBody = z.input<typeof runRequestSchema>;
+
+/** The body of `POST /api/runs/{id}/rerun`: values that replace those of the earlier run. Secrets are asked for again. */
+export const rerunRequestSchema = z
+  .strictObject({
+    parameters: requestParametersSchema.default([]),
+    labels: labelsSchema.optional(),
+  })
+  .meta({ id: 'RerunRequest' });
+
+export type RerunRequest = z.output<typeof rerunRequestSchema>;
+
+/** The body of `POST /api/runs/{id}/resolve`. */
+export const resolveRequestSchema = z
+  .strictObject({
+    outcome: z.enum(['succeeded', 'failed']).meta({ description: 'What really came of it' }),
+    note: z.string().min(1).max(2000).meta({ description: 'How you know' }),
+  })
+  .meta({ id: 'ResolveRequest' });
+
+export type ResolveRequest = z.output<typeof resolveRequestSchema>;

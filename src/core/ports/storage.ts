@@ -1,0 +1,93 @@
+import type { RunState } from '../../contract/run.ts';
+import type { Instant, RunRecord } from '../run-record.ts';
+
+export interface Cancelable {
+  signal?: AbortSignal | undefined;
+}
+
+export interface RunFilter {
+  taskName?: string;
+  states?: readonly RunState[];
+  /** All of these labels, with these values. */
+  labels?: Readonly<Record<string, string>>;
+  /** Accepted at this instant or later. */
+  since?: Instant;
+}
+
+export interface OpenRun {
+  id: string;
+  wakeAt: Instant;
+}
+
+export interface IdempotencyKey {
+  /** Principal and key, joined and hashed by the core. */
+  key: string;
+  /** HMAC of the request. */
+  requestHash: string;
+  runId: string;
+}
+
+export interface SlotEntry {
+  key: string;
+  holder: string;
+  held: boolean;
+  since: Instant;
+}
+
+/**
+ * Records of runs. Writes are durable when they resolve. An outage throws `storageUnavailable`, `storageBusy`, `storageFull` or
+ * `storageCorrupt` with its cause; a write that threw may still have happened, so callers read back.
+ */
+export interface Storage {
+  /** A random id of this installation, made at first use: tells its containers from those of another on the same platform. */
+  instanceId(options?: Cancelable): Promise<string>;
+
+  /** Stores a new record. False where the id is taken; the stored one is left as it is. */
+  createRun(run: RunRecord, options?: Cancelable): Promise<boolean>;
+
+  getRun(id: string, options?: Cancelable): Promise<RunRecord | undefined>;
+
+  /**
+   * Replaces the record if the stored version is `run.version - 1`. False where it is not, or the record is gone. A driver whose
+   * transport may lose an answer reads back and compares `operationId` before it says false.
+   */
+  updateRun(run: RunRecord, options?: Cancelable): Promise<boolean>;
+
+  /** Removes record, idempotency key and slots. Not there is fine. */
+  deleteRun(id: string, options?: Cancelable): Promise<void>;
+
+  /** Newest first. `cursor` is what an earlier page gave; undefined at the end. `limit` bounds the page. */
+  listRuns(filter: RunFilter, page: { limit: number; cursor?: string | undefined }, options?: Cancelable): Promise<{ runs: RunRecord[]; cursor?: string }>;
+
+  /** Records with `open: true`, each once, soonest `wakeAt` first. `dueBefore` leaves out those whose wake-up is later. */
+  openRuns(query: { dueBefore?: Instant; limit: number }, options?: Cancelable): Promise<OpenRun[]>;
+
+  /** Ids of records that are not open and ended before `before`, oldest first. */
+  endedRuns(query: { before: Instant; limit: number }, options?: Cancelable): Promise<string[]>;
+
+  /** Stores the key if it is new. Answers with what is stored under it: the caller compares. */
+  claimKey(key: IdempotencyKey, options?: Cancelable): Promise<IdempotencyKey>;
+
+  /** Counts of open runs by state, for metrics. Its cost grows with the open runs, not with all. */
+  countOpen(options?: Cancelable): Promise<Partial<Record<RunState, number>>>;
+
+  /**
+   * Joins the queue of a slot, or keeps the place it has, and holds it if fewer than `limit` are before it.
+   * Atomic among all processes. `position` is how many waiters are before this one (0 where held).
+   */
+  takeSlot(entry: { key: string; holder: string; limit: number; at: Instant }, options?: Cancelable): Promise<{ held: boolean; position: number }>;
+
+  /** Leaves the queue of a slot. Answers with the oldest waiter, who may take it now. Not there is fine. */
+  releaseSlot(key: string, holder: string, options?: Cancelable): Promise<string | undefined>;
+
+  /** Everyone in the queue of a slot, holders first, then by age. */
+  slotQueue(key: string, options?: Cancelable): Promise<SlotEntry[]>;
+
+  /** Entries of all slots older than `before`, for the sweep. */
+  slotEntries(query: { before: Instant; limit: number; after?: { key: string; holder: string } }, options?: Cancelable): Promise<SlotEntry[]>;
+
+  /** Throws where the storage cannot be used. For readiness. */
+  check(options?: Cancelable): Promise<void>;
+
+  close(): Promise<void>;
+}
