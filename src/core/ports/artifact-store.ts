@@ -84,7 +84,11 @@ export interface LogSlice {
 
 /** Where the runner and the orchestrator meet, for one attempt. A task may have spoiled anything in it: nothing read here is trusted, and nothing outside is reached through it. */
 export interface Exchange {
-  /** Makes it ready for a runner. Called once, by the creator of the container, right before the create. */
+  /**
+   * Makes it ready for a runner. Called by the creator of the container, right before the create. Create-only: throws `executableMissing` where the
+   * executable is not what was pinned, and a plain Error where this attempt was opened, fenced or discarded before. A creator that was stalled
+   * while others gave the attempt up must fail here, so `discard` leaves a mark that only `deleteRun` removes.
+   */
   open(plan: ExchangePlan, options?: Cancelable): Promise<RunnerAccess>;
 
   fence(options?: Cancelable): Promise<Fence | undefined>;
@@ -104,8 +108,8 @@ export interface Exchange {
   /** A collected output file. */
   readFile(name: string, options?: Cancelable): Promise<{ bytes: number; body: ReadableStream<Uint8Array> } | undefined>;
 
-  /** Yields when fence, log or result may have changed, at least once at the beginning. Ends with the signal. */
-  watch(options: { signal: AbortSignal }): AsyncIterable<void>;
+  /** Yields when fence or result (`state`), or when the log (`log`) may have changed, and once at the beginning. Ends with the signal. */
+  watch(of: 'state' | 'log', options: { signal: AbortSignal }): AsyncIterable<void>;
 
   /** Removes all that the runner needed, whatever state a task left it in; log and outputs stay. Repeatable. */
   discard(options?: Cancelable): Promise<void>;
