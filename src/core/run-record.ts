@@ -45,7 +45,7 @@ export interface AttemptRecord {
   log?: LogFacts;
 }
 
-export type StopCause = 'cancel' | 'runTimeout' | 'totalTimeout' | 'startTimeout';
+export type StopCause = 'cancel' | 'runTimeout' | 'totalTimeout';
 
 export interface Waiting {
   reason: 'concurrency' | 'capacity' | 'backoff' | 'platform';
@@ -71,8 +71,8 @@ interface RunBase {
   executable: { name: string; sha256: string; etag: string; bytes: number };
   secrets?: SealedSecrets;
   attempts: readonly AttemptRecord[];
-  /** Why the run is being stopped. Written once; the first writer wins. */
-  stop?: { cause: StopCause; at: Instant };
+  /** Why the attempt is being stopped. Written once; the first writer wins. `sentUntil`: a stop is under way, others leave it alone until then. */
+  stop?: { cause: StopCause; at: Instant; sentUntil?: Instant };
   /** Who asked to cancel. Nothing is retried after it. */
   cancel?: { by: string; at: Instant };
   resolution?: { outcome: 'succeeded' | 'failed'; note: string; by: string; at: Instant };

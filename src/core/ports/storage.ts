@@ -65,6 +65,9 @@ export interface Storage {
   /** Ids of records that are not open and ended before `before`, oldest first. */
   endedRuns(query: { before: Instant; limit: number }, options?: Cancelable): Promise<string[]>;
 
+  /** What is stored under a key. */
+  getKey(key: string, options?: Cancelable): Promise<IdempotencyKey | undefined>;
+
   /** Stores the key if it is new. Answers with what is stored under it: the caller compares. */
   claimKey(key: IdempotencyKey, options?: Cancelable): Promise<IdempotencyKey>;
 

@@ -1,0 +1,37 @@
+import { fromInstant } from './clock.ts';
+import type { Policy } from './policy.ts';
+import { currentAttempt, type RunningRun, type RunRecord, type StartingRun } from './run-record.ts';
+
+/** All in milliseconds since the epoch. */
+
+/** The least that `totalSeconds` is where nobody gives it. */
+const defaultTotalSeconds = 90_000;
+
+/** When everything about the run ends, retries included. */
+export function totalDeadline(run: RunRecord): number {
+  return fromInstant(run.createdAt) + totalSeconds(run) * 1000;
+}
+
+/** When a run that was never started expires. */
+export function queueDeadline(run: RunRecord): number {
+  return fromInstant(run.createdAt) + run.definition.timeouts.queueSeconds * 1000;
+}
+
+/** When the attempt must have taken its fence. */
+export function startDeadline(run: StartingRun): number {
+  return fromInstant(currentAttempt(run).openedAt) + run.definition.timeouts.startSeconds * 1000;
+}
+
+/** When the runner must have ended the task by itself, and the orchestrator stops leaving it to the runner. */
+export function runDeadline(run: RunningRun, policy: Policy): number {
+  const { runSeconds, graceSeconds } = run.definition.timeouts;
+  return fromInstant(run.startedAt) + (runSeconds + graceSeconds) * 1000 + policy.marginMs;
+}
+
+function totalSeconds(run: RunRecord): number {
+  const { queueSeconds, startSeconds, runSeconds, graceSeconds, totalSeconds: given } = run.definition.timeouts;
+  if (given !== undefined) return given;
+  const { maxAttempts, backoff } = run.definition.retry;
+  const sum = queueSeconds + maxAttempts * (startSeconds + runSeconds + graceSeconds) + (maxAttempts - 1) * backoff.maxSeconds;
+  return Math.max(defaultTotalSeconds, sum);
+}

@@ -1,0 +1,33 @@
+/** Times and counts that are Errand's own, not a task's. Tests shorten them. Milliseconds unless said otherwise. */
+export interface Policy {
+  /** How long others leave an attempt to its creator, which renews this while it works. */
+  leaseMs: number;
+  /** Added to every deadline that the runner enforces itself, before the orchestrator acts: clocks differ, and results travel. */
+  marginMs: number;
+  /** How often a run under way is looked at though no event came. */
+  safetyLookMs: number;
+  /** Attempts under which nothing was started, before the run fails. */
+  maxUncounted: number;
+  /** Between such attempts: doubles each time. */
+  uncountedBackoffMs: number;
+  /** Containers and slots without a record are left alone for this long: longer than any create. */
+  sweepGraceMs: number;
+  /** How often the sweep runs. */
+  sweepEveryMs: number;
+  /** How long ended runs are kept, with their logs, outputs and idempotency keys. */
+  keepRecordsMs: number;
+  /** Cap of a log, in bytes. */
+  logMaxBytes: number;
+}
+
+export const defaultPolicy: Policy = {
+  leaseMs: 15_000,
+  marginMs: 10_000,
+  safetyLookMs: 30_000,
+  maxUncounted: 5,
+  uncountedBackoffMs: 1_000,
+  sweepGraceMs: 300_000,
+  sweepEveryMs: 60_000,
+  keepRecordsMs: 30 * 86_400_000,
+  logMaxBytes: 64 * 1024 * 1024,
+};
