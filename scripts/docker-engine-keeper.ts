@@ -21,8 +21,8 @@ function mountsBelow(folder: string): string[] {
 function killHelpers(): void {
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)) {
     try {
-      const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      if (args.some((arg) => arg.startsWith(`${directory}/`))) process.kill(Number(name), 'SIGKILL');
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      if (words.some((arg) => arg.startsWith(`${directory}/`))) process.kill(Number(name), 'SIGKILL');
     } catch (error) {
       process.stderr.write(`process ${name} is gone already: ${String(error)}\n`);
     }
