@@ -1,0 +1,160 @@
+import { ErrandError } from '../contract/errors.ts';
+import { scriptNamePattern, taskNamePattern } from '../contract/names.ts';
+import type { TaskSummary } from '../contract/run.ts';
+import type { TaskDefinition } from '../contract/task-definition.ts';
+import { checkDefinition, platformProblems } from './check-definition.ts';
+import type { ArtifactInfo, ArtifactStore } from './ports/artifact-store.ts';
+import type { RunnerDriver } from './ports/runner-driver.ts';
+import { summary } from './problems.ts';
+
+export interface StoredTask {
+  definition: TaskDefinition;
+  /** As it was stored, with the fields its author wrote. */
+  document: unknown;
+  etag: string;
+}
+
+/** The task definitions of an artifact store: `<taskName>.json` beside the executables. */
+export interface Definitions {
+  /** Throws `taskNotFound`, or `invalidDefinition` where a file was put there by hand that is none. */
+  load(taskName: string, signal?: AbortSignal): Promise<StoredTask>;
+  list(signal?: AbortSignal): Promise<TaskSummary[]>;
+  /** Stores definition and, where given, executable. Throws `invalidDefinition`, `executableMissing`, `preconditionFailed`. */
+  store(taskName: string, document: unknown, executable: Uint8Array | undefined, conditions: { ifMatch?: string | undefined }, signal?: AbortSignal): Promise<StoredTask>;
+  /** Removes the definition, and its executable where no other definition names it. */
+  remove(taskName: string, conditions: { ifMatch?: string | undefined }, signal?: AbortSignal): Promise<void>;
+}
+
+const cacheEntries = 1000;
+
+export function definitions(artifacts: ArtifactStore, driver: Pick<RunnerDriver, 'name' | 'capabilities'>): Definitions {
+  const cache = new Map<string, StoredTask>();
+
+  async function load(taskName: string, signal?: AbortSignal): Promise<StoredTask> {
+    if (!taskNamePattern.test(taskName)) throw notFound(taskName);
+    const file = fileName(taskName);
+    const cached = cache.get(taskName);
+    const found = await artifacts.get(file, { ifNoneMatch: cached?.etag, signal });
+    if (found === undefined) {
+      cache.delete(taskName);
+      throw notFound(taskName);
+    }
+    if (found.unchanged) {
+      if (cached !== undefined) return cached;
+      throw new ErrandError('artifactsUnavailable', `the artifact store says that ${file} is unchanged, though it was not read before`);
+    }
+    const stored = parse(taskName, found.info, found.body);
+    if (cache.size >= cacheEntries) cache.clear();
+    cache.set(taskName, stored);
+    return stored;
+  }
+
+  async function list(signal?: AbortSignal): Promise<TaskSummary[]> {
+    const tasks: TaskSummary[] = [];
+    for await (const { name } of artifacts.list({ signal })) {
+      if (!name.endsWith('.json')) continue;
+      const taskName = name.slice(0, -'.json'.length);
+      if (!taskNamePattern.test(taskName)) continue;
+      tasks.push(await summarize(taskName, signal));
+    }
+    return tasks;
+  }
+
+  async function summarize(taskName: string, signal?: AbortSignal): Promise<TaskSummary> {
+    try {
+      const { definition } = await load(taskName, signal);
+      const { description, enabled } = definition;
+      return { taskName, ...(description === undefined ? {} : { description }), enabled, valid: true };
+    } catch (error) {
+      if (error instanceof ErrandError && error.code === 'invalidDefinition') return { taskName, enabled: false, valid: false, problem: error.message };
+      throw error;
+    }
+  }
+
+  return {
+    load,
+    list,
+    store: async (taskName, document, executable, { ifMatch }, signal) => {
+      const definition = check(taskName, document);
+      const problems = platformProblems(definition, driver.name, driver.capabilities);
+      if (problems.length > 0) throw new ErrandError('invalidDefinition', `${taskName} cannot run on ${driver.name}: ${summary(problems)}`, { problems });
+      if (executable === undefined && (await artifacts.describe(definition.scriptName, { signal })) === undefined) {
+        throw new ErrandError('executableMissing', `there is no executable ${definition.scriptName} yet: send it along with the definition`);
+      }
+      // The executable goes first: a definition must never name one that is not there.
+      if (executable !== undefined) await artifacts.put(definition.scriptName, executable, { signal });
+      const body = Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+      const info = await artifacts.put(fileName(taskName), body, { ifMatch, signal });
+      if (info === false) throw changed(taskName);
+      const stored: StoredTask = { definition, document, etag: info.etag };
+      cache.set(taskName, stored);
+      return stored;
+    },
+    remove: async (taskName, { ifMatch }, signal) => {
+      const file = fileName(taskName);
+      const found = taskNamePattern.test(taskName) ? await artifacts.get(file, { signal }) : undefined;
+      if (found === undefined) throw notFound(taskName);
+      const script = found.unchanged ? undefined : scriptNameOf(found.body);
+      if (!(await artifacts.delete(file, { ifMatch, signal }))) throw changed(taskName);
+      cache.delete(taskName);
+      if (script !== undefined && !(await isNamed(script, signal))) await artifacts.delete(script, { signal });
+    },
+  };
+
+  async function isNamed(script: string, signal?: AbortSignal): Promise<boolean> {
+    for await (const { name } of artifacts.list({ signal })) {
+      if (!name.endsWith('.json')) continue;
+      const found = await artifacts.get(name, { signal });
+      if (found !== undefined && !found.unchanged && scriptNameOf(found.body) === script) return true;
+    }
+    return false;
+  }
+}
+
+/** Checks a document that is to be the definition of `taskName`. Throws `invalidDefinition` with all problems. */
+export function check(taskName: string, document: unknown): TaskDefinition {
+  const { definition, problems } = checkDefinition(document);
+  if (problems !== undefined) throw new ErrandError('invalidDefinition', `the definition of ${shorten(taskName)} is not valid: ${summary(problems)}`, { problems });
+  if (definition.taskName === taskName) return definition;
+  const message = `taskName is ${definition.taskName}, but the document belongs to ${shorten(taskName)}: make them the same`;
+  throw new ErrandError('invalidDefinition', message, { problems: [{ path: '/taskName', code: 'inconsistent', message, allowed: taskName }] });
+}
+
+function parse(taskName: string, info: ArtifactInfo, body: Uint8Array): StoredTask {
+  let document: unknown;
+  try {
+    document = JSON.parse(Buffer.from(body).toString('utf8'));
+  } catch (cause) {
+    throw new ErrandError('invalidDefinition', `${info.name} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return { definition: check(taskName, document), document, etag: info.etag };
+}
+
+/** Of a document that may be invalid. */
+function scriptNameOf(body: Uint8Array): string | undefined {
+  try {
+    const document: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    const name = document !== null && typeof document === 'object' && 'scriptName' in document ? document.scriptName : undefined;
+    return typeof name === 'string' && scriptNamePattern.test(name) ? name : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function fileName(taskName: string): string {
+  return `${taskName}.json`;
+}
+
+function notFound(taskName: string): ErrandError {
+  return new ErrandError('taskNotFound', `there is no task ${shorten(taskName)}: "errand tasks" lists those that there are, "errand push" adds one`);
+}
+
+function changed(taskName: string): ErrandError {
+  return new ErrandError('preconditionFailed', `${taskName} has changed since you read it: read it again, and apply your change to that`);
+}
+
+/** Names from outside are repeated in messages, so they are cut. */
+function shorten(name: string): string {
+  return name.length > 80 ? `${JSON.stringify(name.slice(0, 80))}…` : JSON.stringify(name);
+}
