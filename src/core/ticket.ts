@@ -44,6 +44,7 @@ function shellQuote(value: string): string {
 }
 
 function checkedName(name: string): string {
-  if (!variableNamePattern.test(name)) throw new TypeError(`${JSON.stringify(name)} is no name of an environment variable`);
+  if (!variableNamePattern.test(name))
+    throw new TypeError(`${JSON.stringify(name)} is no name of an environment variable`);
   return name;
 }
