@@ -10,7 +10,10 @@ fi
 
 case "$*" in
     'login --identity'*)
-        printf '[{"environmentName":"AzureCloud","state":"Enabled","user":{"type":"servicePrincipal"}}]\n'
+        case "$*" in
+            *'--output none'*) ;;
+            *) printf '[{"environmentName":"AzureCloud","state":"Enabled","user":{"type":"servicePrincipal"}}]\n' ;;
+        esac
         ;;
     'vm show '*)
         # A name to see the failing path with.
