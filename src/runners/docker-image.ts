@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
