@@ -1,0 +1,168 @@
+import { ErrandError } from '../contract/errors.ts';
+import type { Plan, RunView } from '../contract/run.ts';
+import type { RerunRequest, ResolveRequest, RunRequest } from '../contract/run-request.ts';
+import { accept, plan, type Accepted, type Asker } from './accept.ts';
+import { amend } from './amend.ts';
+import { instant } from './clock.ts';
+import type { Context } from './context.ts';
+import { definitions, type Definitions } from './definitions.ts';
+import { looker, type Looker } from './looker.ts';
+import type { RunFilter } from './ports/storage.ts';
+import type { RunRecord } from './run-record.ts';
+import { sweep, type SweepReport } from './sweep.ts';
+import { transition } from './transition.ts';
+import { isEnded, toView } from './view.ts';
+
+/** Accepts requests, and reconciles runs. What every door (HTTP, Functions) stands on. */
+export interface Orchestrator {
+  definitions: Definitions;
+  accept(request: RunRequest, asker: Asker): Promise<Accepted>;
+  plan(request: RunRequest): Promise<Plan>;
+  /** The same task again: values of the earlier run, replaced by those given. Secrets are not kept, so they must be given. */
+  rerun(runId: string, request: RerunRequest, asker: Asker): Promise<Accepted>;
+  /** Asks a run to end. A run that has ended stays as it is. */
+  cancel(runId: string, by: string): Promise<RunRecord>;
+  /** Writes down what really came of a lost run. Its state stays lost. */
+  resolve(runId: string, request: ResolveRequest, by: string): Promise<RunRecord>;
+  /** Throws `runNotFound`. */
+  get(runId: string): Promise<RunRecord>;
+  list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<{ runs: RunRecord[]; cursor?: string }>;
+  /** With the place in the queue, where the run waits for a slot. */
+  view(run: RunRecord): Promise<RunView>;
+  /** Resolves when the run has ended, or after `ms`, with the run as it then is. */
+  waitForEnd(runId: string, ms: number, signal: AbortSignal): Promise<RunRecord>;
+  /** Looks after everything that is open: takes wake-ups, watches the platform, sweeps. */
+  start(): Promise<void>;
+  sweep(): Promise<SweepReport>;
+  /** Throws where storage, artifact store or platform cannot be used. */
+  ready(): Promise<void>;
+  /** Finishes the steps under way, and leaves running tasks alone. */
+  close(): Promise<void>;
+}
+
+/** Between two looks at a run that another process may be looking after, while somebody waits for its end. */
+const waitLookMs = 1_000;
+
+const openPage = 1_000;
+
+export function orchestrator(context: Context): Orchestrator {
+  const { storage, artifacts, queue, driver, clock, logger, policy } = context;
+  const tasks = definitions(artifacts, driver);
+  const looks: Looker = looker(context);
+  const closing = new AbortController();
+  const loops: Promise<void>[] = [];
+
+  async function get(runId: string): Promise<RunRecord> {
+    const run = await storage.getRun(runId);
+    if (run === undefined) throw new ErrandError('runNotFound', `there is no run ${JSON.stringify(runId.slice(0, 80))}: "errand runs" lists the latest; records are deleted after their retention`);
+    return run;
+  }
+
+  async function changed(runId: string, change: (run: RunRecord) => RunRecord | undefined): Promise<RunRecord> {
+    return (await amend(storage, runId, context.newId, change)) ?? get(runId);
+  }
+
+  async function watchPlatform(): Promise<void> {
+    for await (const { runId } of driver.watch({ instanceId: context.instanceId, signal: closing.signal })) looks.look(runId);
+  }
+
+  async function sweepAgainAndAgain(): Promise<void> {
+    for (;;) {
+      await sweep(context, looks.look, closing.signal);
+      await clock.sleep(policy.sweepEveryMs, { signal: closing.signal });
+    }
+  }
+
+  /** Wake-ups may have died with the process that held them: every open run gets one look. */
+  async function lookAtOpenRuns(): Promise<void> {
+    for (const { id } of await storage.openRuns({ limit: openPage })) looks.look(id);
+  }
+
+  function loop(name: string, work: () => Promise<void>): void {
+    loops.push(
+      work().catch((error: unknown) => {
+        if (!closing.signal.aborted) logger.error({ err: error }, `${name} has stopped; wake-ups go on`);
+      }),
+    );
+  }
+
+  return {
+    definitions: tasks,
+    accept: async (request, asker) => {
+      const accepted = await accept(context, tasks, request, asker);
+      looks.look(accepted.run.id);
+      return accepted;
+    },
+    plan: (request) => plan(context, tasks, request),
+    rerun: async (runId, request, asker) => {
+      const earlier = await get(runId);
+      const given = new Set(request.parameters.map(({ name }) => name));
+      const kept = earlier.parameters.flatMap(({ name, value }) => (value === undefined || given.has(name) ? [] : [{ name, value }]));
+      const parameters = [...kept, ...request.parameters];
+      const again: RunRequest = { taskName: earlier.taskName, parameters, labels: request.labels ?? earlier.labels, timeouts: {} };
+      const accepted = await accept(context, tasks, again, asker, earlier.id);
+      looks.look(accepted.run.id);
+      return accepted;
+    },
+    cancel: async (runId, by) => {
+      const run = await changed(runId, (current) => transition(current, { type: 'cancelRequested', by, at: clock.now() }, policy));
+      looks.look(runId);
+      return run;
+    },
+    resolve: (runId, { outcome, note }, by) =>
+      changed(runId, (run) => {
+        if (run.state !== 'lost') throw new ErrandError('runNotLost', `run ${runId} is ${run.state}: only a lost run, of which nobody knows what came, can be resolved by hand`, { runId });
+        return { ...run, resolution: { outcome, note, by, at: instant(clock.now()) } };
+      }),
+    get,
+    list: (filter, page) => storage.listRuns(filter, page),
+    view: async (run) => {
+      const slot = run.state === 'queued' ? run.waiting?.slot : undefined;
+      if (slot === undefined) return toView(run);
+      const waiters = (await storage.slotQueue(slot)).filter(({ held }) => !held);
+      const position = waiters.findIndex(({ holder }) => holder === run.id);
+      return toView(run, position === -1 ? undefined : position);
+    },
+    waitForEnd: async (runId, ms, signal) => {
+      const until = clock.monotonic() + ms;
+      for (;;) {
+        const run = await get(runId);
+        const left = until - clock.monotonic();
+        if (isEnded(run) || left <= 0 || signal.aborted) return run;
+        await changeOrTime(looks, clock.after, runId, Math.min(left, waitLookMs), signal);
+      }
+    },
+    start: async () => {
+      queue.consume((wakeUp) => looks.onWakeUp(wakeUp));
+      loop('the watch of the platform', watchPlatform);
+      await lookAtOpenRuns();
+      loop('the sweep', sweepAgainAndAgain);
+    },
+    sweep: () => sweep(context, looks.look),
+    ready: async () => {
+      await Promise.all([storage.check(), artifacts.check(), driver.check()]);
+    },
+    close: async () => {
+      closing.abort();
+      await queue.close();
+      await looks.close();
+      await Promise.all(loops);
+    },
+  };
+}
+
+/** Resolves when the run changed in this process, when the time is over, or with the signal. */
+function changeOrTime(looks: Looker, after: Context['clock']['after'], runId: string, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stopTimer();
+      stopListening();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const stopTimer = after(ms, done);
+    const stopListening = looks.onChange(runId, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+

@@ -1,0 +1,119 @@
+import { decodeTime } from 'ulid';
+import { instant, fromInstant } from './clock.ts';
+import type { Context } from './context.ts';
+import type { ListedRunner } from './ports/runner-driver.ts';
+import type { RunRecord } from './run-record.ts';
+
+export interface SweepReport {
+  /** Runs whose wake-up was overdue. */
+  woken: number;
+  /** Containers that no record wanted. */
+  removedContainers: number;
+  /** Places in slot queues that nobody was behind. */
+  freedSlots: number;
+  /** Records past their time, with everything of theirs. */
+  deletedRuns: number;
+  /** Files of runs without a record. */
+  deletedFiles: number;
+}
+
+const page = 500;
+
+/**
+ * Finds what nobody is looking after: overdue runs, containers without a run, slots without a holder, records and files past their time. Each part
+ * stands alone: one that fails is logged and does not keep the others from their work. Repeatable, and safe beside other sweeps.
+ */
+export async function sweep(context: Context, wake: (runId: string) => void, signal?: AbortSignal): Promise<SweepReport> {
+  const report: SweepReport = { woken: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
+  const parts = {
+    runs: () => wakeOverdue(context, wake, report, signal),
+    containers: () => removeOrphans(context, wake, report, signal),
+    slots: () => freeSlots(context, wake, report, signal),
+    records: () => deleteOld(context, report, signal),
+    files: () => deleteStrayFiles(context, report, signal),
+  };
+  for (const [part, work] of Object.entries(parts)) {
+    if (signal?.aborted === true) break;
+    try {
+      await work();
+    } catch (error) {
+      context.logger.error({ part, err: error }, 'a part of the sweep failed; it is tried again with the next');
+    }
+  }
+  return report;
+}
+
+async function wakeOverdue({ storage, clock, policy }: Context, wake: (runId: string) => void, report: SweepReport, signal?: AbortSignal): Promise<void> {
+  const dueBefore = instant(clock.now() - policy.leaseMs);
+  for (const { id } of await storage.openRuns({ dueBefore, limit: page }, { signal })) {
+    wake(id);
+    report.woken += 1;
+  }
+}
+
+/** Joins containers with records: an open run looks after its own, anything else goes once it is older than any create takes. */
+async function removeOrphans(context: Context, wake: (runId: string) => void, report: SweepReport, signal?: AbortSignal): Promise<void> {
+  const { driver, storage, artifacts, clock, policy, instanceId } = context;
+  for await (const listed of driver.list({ instanceId }, { signal })) {
+    if (clock.now() - fromInstant(listed.createdAt) < policy.sweepGraceMs) continue;
+    const run = await storage.getRun(listed.runId, { signal });
+    const fate = fateOf(listed, run);
+    if (fate === 'wanted') continue;
+    if (fate === 'wake') {
+      wake(listed.runId);
+      continue;
+    }
+    await driver.remove(listed.name, { signal });
+    await artifacts.exchange({ runId: listed.runId, attempt: listed.attempt }).discard({ signal });
+    report.removedContainers += 1;
+    context.logger.warn({ container: listed.name, runId: listed.runId }, 'removed a container that no run wanted any more');
+  }
+}
+
+function fateOf(listed: ListedRunner, run: RunRecord | undefined): 'wanted' | 'wake' | 'remove' {
+  const attempt = run?.attempts.find(({ number }) => number === listed.attempt);
+  if (run === undefined || attempt === undefined || attempt.containerGone) return 'remove';
+  return run.open ? 'wanted' : 'wake';
+}
+
+async function freeSlots({ storage, clock, policy }: Context, wake: (runId: string) => void, report: SweepReport, signal?: AbortSignal): Promise<void> {
+  const before = instant(clock.now() - policy.sweepGraceMs);
+  let after: { key: string; holder: string } | undefined;
+  for (;;) {
+    const entries = await storage.slotEntries({ before, limit: page, ...(after === undefined ? {} : { after }) }, { signal });
+    for (const { key, holder } of entries) {
+      const run = await storage.getRun(holder, { signal });
+      if (run?.open === true && run.slots.some((slot) => slot.key === key)) continue;
+      const next = await storage.releaseSlot(key, holder, { signal });
+      report.freedSlots += 1;
+      if (next !== undefined) wake(next);
+    }
+    const last = entries.at(-1);
+    if (entries.length < page || last === undefined) return;
+    after = { key: last.key, holder: last.holder };
+  }
+}
+
+/** Files first: a record without files can be deleted again, files without a record would have to be found. */
+async function deleteOld({ storage, artifacts, clock, policy }: Context, report: SweepReport, signal?: AbortSignal): Promise<void> {
+  const before = instant(clock.now() - policy.keepRecordsMs);
+  for (;;) {
+    const ids = await storage.endedRuns({ before, limit: page }, { signal });
+    for (const id of ids) {
+      await artifacts.deleteRun(id, { signal });
+      await storage.deleteRun(id, { signal });
+      report.deletedRuns += 1;
+    }
+    if (ids.length < page) return;
+  }
+}
+
+/** The id of a run tells its age, so a folder of a run that is only now being accepted is left alone. */
+async function deleteStrayFiles({ storage, artifacts, clock, policy }: Context, report: SweepReport, signal?: AbortSignal): Promise<void> {
+  for await (const id of artifacts.listRuns({ signal })) {
+    if (clock.now() - decodeTime(id.toUpperCase()) < policy.sweepGraceMs) continue;
+    if ((await storage.getRun(id, { signal })) !== undefined) continue;
+    await artifacts.deleteRun(id, { signal });
+    report.deletedFiles += 1;
+  }
+}
