@@ -1,0 +1,851 @@
+#!/bin/sh
+# Carries out one attempt of a run: checks the executable, takes the attempt's start fence, runs the executable
+# with a time limit, keeps its log with secret values masked, and leaves a result. docs/runner.md is its manual.
+#
+#   script-runner.sh DIR        the exchange is a directory
+#   script-runner.sh            the exchange is signed URLs, named by ERRAND_* variables
+#   script-runner.sh http…://…  download, make executable, run: no fence, no result, the task's own exit code
+#
+# POSIX sh. Utilities: cat date ln ls mkdir mkfifo od rm sleep tee wc; sha256sum where a checksum is given; awk
+# (and perl, if it is there) where secret values are to be masked; curl, dd and mktemp for signed URLs.
+# Exit: 0 a result was left, or the fence is somebody else's; 70 no result could be left; 64 wrong usage.
+#
+# Names of variables here begin with an underscore: no parameter's name may, so none of ours is ever one of the task's.
+set -u
+
+say() { printf 'errand runner: %s\n' "$*" >&2; }
+die() {
+  say "$*"
+  exit 70
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+nap() { sleep "$1" 2>/dev/null || sleep 1; }
+
+# Wall clock for people; milliseconds where this date can tell them.
+iso() {
+  _iso=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+  case $_iso in
+    *.[0-9][0-9][0-9]Z) printf '%s' "$_iso" ;;
+    *) date -u +%Y-%m-%dT%H:%M:%S.000Z ;;
+  esac
+}
+
+# Sets _ms to milliseconds of a clock that nobody can set: the kernel's uptime, without starting a process.
+monotonic() {
+  if read -r _up _idle </proc/uptime 2>/dev/null; then
+    _ms=$((${_up%.*} * 1000 + (1${_up#*.} - 100) * 10))
+  else
+    _ms=$(($(date +%s) * 1000))
+  fi
+}
+
+# A JSON string of $1. What is not printable ASCII becomes a question mark: messages are for people.
+json_string() (
+  LC_ALL=C
+  _rest=$1 _out=
+  while [ -n "$_rest" ]; do
+    _tail=${_rest#?}
+    _char=${_rest%"$_tail"}
+    case $_char in
+      '"' | "\\") _out=$_out\\$_char ;;
+      [[:print:]]) _out=$_out$_char ;;
+      *) _out="$_out?" ;;
+    esac
+    _rest=$_tail
+  done
+  printf '"%s"' "$_out"
+)
+
+# Prints $1 where it is a whole number without sign, else the default $2.
+whole() {
+  case $1 in
+    '' | *[!0-9]*) printf '%s' "$2" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# ---- refusing before user code -------------------------------------------------------------------------------
+
+# Keeps the first reason not to start user code, and fails.
+refuse() {
+  if [ -z "$_reason" ]; then
+    _reason=$1 _message=$2
+    say "$2"
+  fi
+  return 1
+}
+
+check_utilities() {
+  _missing=
+  for _utility in "$@"; do
+    have "$_utility" || _missing="$_missing $_utility"
+  done
+  [ -z "$_missing" ] ||
+    refuse missingUtility "This image lacks what the runner needs:$_missing. Add it to the image, or choose another image."
+}
+
+check_sum() {
+  [ -n "${ERRAND_EXECUTABLE_SHA256-}" ] || return 0
+  _sum=$(sha256sum <"$_executable") || {
+    refuse fetchFailed "The executable $_executable cannot be read, so that its checksum cannot be verified."
+    return 1
+  }
+  [ "${_sum%% *}" = "$ERRAND_EXECUTABLE_SHA256" ] ||
+    refuse checksumMismatch "The executable's SHA-256 is ${_sum%% *}, but $ERRAND_EXECUTABLE_SHA256 was expected: it changed since the run was accepted. Push the task again, and start a new run."
+}
+
+# A script whose first line names an interpreter that is not there fails with nothing but "not found", which sends
+# people looking for the script. Say what is missing before anything has started.
+check_interpreter() {
+  [ -r "$_executable" ] || return 0
+  _first=
+  IFS= read -r _first 2>/dev/null <"$_executable" || :
+  case $_first in
+    '#!'*) _first=${_first#??} ;;
+    *) return 0 ;;
+  esac
+  _return=$(printf '\r')
+  case $_first in
+    *"$_return"*)
+      refuse badInterpreter "The first line of the executable ends with a carriage return (Windows line ends), so that the system looks for an interpreter of that name. Save the file with Unix line ends (LF), and push it again."
+      return 1
+      ;;
+  esac
+  _wanted=''
+  _program=${_first#"${_first%%[! 	]*}"}
+  _words=${_program#"${_program%%[ 	]*}"}
+  _program=${_program%%[ 	]*}
+  [ -n "$_program" ] || return 0
+  if [ ! -f "$_program" ] || [ ! -x "$_program" ]; then
+    refuse badInterpreter "The first line of the executable asks for $_program, which this image does not have (or may not run). Choose an image that has it, or change the first line."
+    return 1
+  fi
+  case $_program in */env) ;; *) return 0 ;; esac
+  for _word in $_words; do
+    case $_word in
+      -S?*) _wanted=${_word#-S} && break ;;
+      -* | *=*) ;;
+      *) _wanted=$_word && break ;;
+    esac
+  done
+  [ -z "$_wanted" ] || (errand_environment && have "$_wanted") ||
+    refuse badInterpreter "The first line of the executable asks env for $_wanted, which is not on the PATH in this image. Choose an image that has it, or change the first line."
+}
+
+# The managed identity's endpoint is not there in the first seconds of a container's life on Azure.
+await_identity() {
+  [ "${ERRAND_IDENTITY-}" = 1 ] || return 0
+  if [ -n "${IDENTITY_ENDPOINT-}" ]; then
+    _url="$IDENTITY_ENDPOINT?api-version=2019-08-01" _header="X-IDENTITY-HEADER: ${IDENTITY_HEADER-}"
+  else
+    _url='http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01' _header='Metadata: true'
+  fi
+  _url="$_url&resource=https%3A%2F%2Fmanagement.azure.com%2F${AZURE_CLIENT_ID:+&client_id=$AZURE_CLIENT_ID}"
+  [ -z "${ERRAND_IDENTITY_URL-}" ] || _url=$ERRAND_IDENTITY_URL
+  have curl || have wget || {
+    refuse missingUtility "The task has a managed identity, but this image has neither curl nor wget to wait for it. Add one of them to the image."
+    return 1
+  }
+  _patience=$(whole "${ERRAND_IDENTITY_SECONDS-}" 60)
+  monotonic
+  _until=$((_ms + _patience * 1000))
+  while [ -z "$_stop_asked" ]; do
+    if have curl; then
+      printf 'url = "%s"\nheader = "%s"\n' "$_url" "$_header" |
+        curl -q -s -f -g -o /dev/null --noproxy '*' --max-time 5 --config - && return 0
+    else
+      wget -q -O /dev/null -T 5 --header "$_header" "$_url" 2>/dev/null && return 0
+    fi
+    monotonic
+    [ "$_ms" -lt "$_until" ] || break
+    nap 0.5
+  done
+  refuse identityUnavailable "The managed identity's endpoint gave no token within $_patience seconds. Check that the identity of the task's definition exists and that the container may use it."
+}
+
+# ---- the exchange as a directory -----------------------------------------------------------------------------
+
+# The ticket is read into memory and removed first of all: nothing that the task could start may ever see it.
+directory_open() {
+  { have cat && have rm; } || die 'this image has no cat or no rm, so that the ticket cannot be taken: nothing was run'
+  [ -d "$_dir" ] || die "$_dir is not a directory: the exchange is not mounted"
+  if [ ! -e "$_dir/ticket" ]; then
+    [ ! -e "$_dir/fence" ] || lost
+    die "there is no ticket in $_dir, and no fence: an earlier start of this container took it and went no further"
+  fi
+  _ticket=$(cat "$_dir/ticket") || _ticket=
+  rm -f "$_dir/ticket" 2>/dev/null
+  [ ! -e "$_dir/ticket" ] || die "the ticket in $_dir cannot be removed; the task would be able to read it: nothing was run"
+  [ -n "$_ticket" ] || lost_or_die "the ticket in $_dir cannot be read, or is empty"
+  eval "$_ticket"
+  _ticket=
+  _executable=${ERRAND_EXECUTABLE-}
+}
+
+lost() {
+  say 'the attempt is already taken; nothing was run here'
+  exit 0
+}
+lost_or_die() {
+  [ ! -e "$_dir/fence" ] || lost
+  die "$1: nothing was run"
+}
+
+directory_fetch() {
+  [ -f "$_executable" ] || refuse fetchFailed "The executable is not at $_executable: its mount is missing."
+}
+
+# Puts the text $2 at $1 only if nothing is there; whoever looks sees all of it or nothing. 0 done, 1 somebody else's.
+directory_create() {
+  _part=$_dir/.$_nonce
+  if ! printf '%s\n' "$2" >"$_part" 2>/dev/null; then
+    rm -f "$_part"
+    die "cannot write in $_dir (full, or read-only?)"
+  fi
+  _linked=0
+  ln "$_part" "$1" 2>/dev/null || _linked=1
+  rm -f "$_part"
+  if [ $_linked -ne 0 ]; then
+    [ -e "$1" ] || die "cannot create $1"
+    _there=$(cat "$1") || die "cannot read $1"
+    [ "$_there" = "$2" ] || return 1
+  fi
+  # On the disk before anything follows: a power cut must not take back a fence.
+  dd if=/dev/null of="$1" conv=notrunc,fsync 2>/dev/null || :
+}
+
+directory_fence() { directory_create "$_dir/fence" "$1" || lost; }
+directory_result() { directory_create "$_dir/result.json" "$1" || die 'there is already a result that is not ours'; }
+
+directory_prepare() {
+  _scratch=$_dir/.runner _log=$_dir/log _output=$_dir/output.json _outputs=$_dir/outputs
+  mkdir -m 0777 "$_scratch" 2>/dev/null || [ -d "$_scratch" ] || die "cannot create $_scratch"
+}
+
+directory_keep_output() { [ -f "$_output" ] && [ ! -L "$_output" ]; }
+directory_keep_file() { _slot=; }
+directory_follow_log() { follow; }
+directory_log_facts() { :; }
+directory_close() { rm -rf "$_scratch"; }
+
+# ---- the log -------------------------------------------------------------------------------------------------
+#
+# task -> FIFO in -> [source -> mask] -> tee -> FIFO copy -> keep_log -> the log -> follow -> our stdout
+#                                           \-> wc: how many bytes there were in all
+# No byte passes through the shell, and the kernel's file size limit is the cap: 1 GB takes a second or two.
+
+# One secret value after the other as hexadecimal bytes, each ended by a line with a full stop. The author may set
+# PATH and IFS for the task, so both are put back before anything else is done here.
+secret_bytes() {
+  _path=$PATH _names=$ERRAND_SECRET_NAMES
+  errand_environment
+  PATH=$_path
+  unset IFS
+  for _name in $_names; do
+    case $_name in [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
+    _value=
+    eval "_value=\${$_name-}"
+    printf '%s' "$_value" | od -An -v -tx1
+    echo .
+  done
+}
+
+# Reads those, writes the forms to look for, one a line: each line of the value, base64 at its three alignments,
+# with and without what ends it, in both alphabets and as wrapped at 64 and 76; percent-encoded; as in JSON.
+# shellcheck disable=SC2016 # the dollars are the program's own
+_forms_awk='
+function add(form) { if (length(form) >= 4 && !(form in seen)) { seen[form] = 1; print form } }
+function piece(form, width,   at) { for (at = 1; at <= length(form); at += width) add(substr(form, at, width)) }
+function both(form) {
+  add(form)
+  if (form ~ /[+\/]/) { gsub(/\+/, "-", form); gsub(/\//, "_", form); add(form) }
+}
+function digit(at,   bit, value, j) {
+  value = 0
+  for (j = 0; j < 6; j++) {
+    bit = at * 6 + j
+    value = value * 2 + int(shifted[int(bit / 8)] / power[7 - bit % 8]) % 2
+  }
+  return substr(alphabet, value + 1, 1)
+}
+function base64(shift,   i, count, from, core, tail) {
+  for (i = 0; i < shift; i++) shifted[i] = 0
+  for (i = 0; i < n; i++) shifted[i + shift] = byte[i]
+  shifted[n + shift] = 0; shifted[n + shift + 1] = 0
+  count = n + shift
+  from = shift == 0 ? 0 : shift + 1
+  core = ""
+  for (i = from; i < int(count * 8 / 6); i++) core = core digit(i)
+  both(core)
+  if (count % 3 != 0) {
+    tail = core digit(int(count * 8 / 6))
+    both(tail); both(tail (count % 3 == 1 ? "==" : "="))
+    core = tail (count % 3 == 1 ? "==" : "=")
+  }
+  if (shift == 0) {
+    if (length(core) > 64) piece(core, 64)
+    if (length(core) > 76) piece(core, 76)
+  }
+}
+function percent(keep, space, format,   i, c, out) {
+  out = ""
+  for (i = 0; i < n; i++) {
+    c = chr[byte[i]]
+    if (byte[i] == 32 && space != "") out = out space
+    else if (byte[i] < 128 && (c ~ /[A-Za-z0-9_.~-]/ || index(keep, c) > 0)) out = out c
+    else out = out sprintf(format, byte[i])
+  }
+  add(out)
+}
+function json(   i, out) {
+  out = ""
+  for (i = 0; i < n; i++) {
+    if (byte[i] == 34 || byte[i] == 92) out = out "\\" chr[byte[i]]
+    else if (byte[i] == 10) out = out "\\n"
+    else if (byte[i] == 13) out = out "\\r"
+    else if (byte[i] == 9) out = out "\\t"
+    else if (byte[i] < 32) out = out sprintf("\\u%04x", byte[i])
+    else out = out chr[byte[i]]
+  }
+  add(out)
+}
+function lines(   i, line) {
+  line = ""
+  for (i = 0; i <= n; i++) {
+    if (i < n && byte[i] != 10) { line = line chr[byte[i]]; continue }
+    sub(/\r$/, "", line); add(line)
+    gsub(/^[ \t]+|[ \t]+$/, "", line); add(line)
+    line = ""
+  }
+}
+BEGIN {
+  alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+  for (i = 1; i < 256; i++) chr[i] = sprintf("%c", i)
+  for (i = 0; i < 256; i++) hex[sprintf("%02x", i)] = i
+  power[0] = 1
+  for (i = 1; i < 8; i++) power[i] = power[i - 1] * 2
+  n = 0
+}
+$1 == "." {
+  while (n > 0 && (byte[n - 1] == 10 || byte[n - 1] == 13)) n--
+  if (n >= 4) {
+    lines(); base64(0); base64(1); base64(2)
+    percent("", "", "%%%02X"); percent("", "", "%%%02x"); percent("!\047()*", "", "%%%02X"); percent("*", "+", "%%%02X"); json()
+  }
+  n = 0
+  next
+}
+{ for (i = 1; i <= NF; i++) byte[n++] = hex[$i] }
+'
+
+# Both masks read the forms, an empty line, then the log. All stretches that any form covers are found in the text as it
+# was, joined where they overlap, and each becomes ***. Once more than the cap has been written they only count.
+# This one works on whatever has arrived: it holds back only what could still become a secret value.
+# shellcheck disable=SC2016 # the dollars are the program's own
+_mask_perl='
+my ($cap, $dropped_file) = @ARGV;
+my ($buf, $out, $dropped, $eof) = ("", 0, 0, 0);
+sub more { my $n = sysread(STDIN, $buf, 65536, length $buf); $eof = 1 if !$n; }
+sub put { my $at = 0; while ($at < length $_[0]) { my $n = syswrite(STDOUT, $_[0], length($_[0]) - $at, $at); exit 1 if !defined $n; $at += $n } $out += length $_[0]; }
+more() while !$eof && $buf !~ /^\n|\n\n/;
+$buf =~ s/^((?:[^\n]+\n)*)\n// or exit 1;
+my @forms = sort { length $b <=> length $a } split /\n/, $1;
+my $any = join "|", map quotemeta, @forms;
+my $longest = @forms ? length $forms[0] : 1;
+$any = qr/$any/ if @forms;
+while (1) {
+  my @spans;
+  if (@forms) {
+    pos($buf) = 0;
+    while ($buf =~ /$any/g) {
+      my ($from, $to) = ($-[0], $+[0]);
+      if (@spans && $from < $spans[-1][1]) { $spans[-1][1] = $to if $to > $spans[-1][1] } else { push @spans, [$from, $to] }
+      pos($buf) = $from + 1;
+    }
+  }
+  my $cut = length $buf;
+  if (!$eof) {
+    my $line = rindex($buf, "\n") + 1;
+    $cut -= $longest - 1;
+    $cut = $line if $cut < $line;
+    for my $span (@spans) { $cut = $span->[1] - $span->[0] > 1048576 ? $span->[1] : $span->[0] if $span->[0] < $cut && $cut < $span->[1] }
+  }
+  my ($at, $text) = (0, "");
+  for my $span (@spans) {
+    last if $span->[0] >= $cut;
+    $text .= substr($buf, $at, $span->[0] - $at) . "***";
+    $at = $span->[1];
+  }
+  $text .= substr($buf, $at, $cut - $at) if $at < $cut;
+  put($text);
+  $buf = substr($buf, $cut);
+  last if $eof || $out > $cap;
+  more();
+}
+if (!$eof) {
+  $dropped = length $buf;
+  while (1) { $buf = ""; more(); last if $eof; $dropped += length $buf }
+}
+open(my $facts, ">", $dropped_file) && print $facts "$dropped\n";
+'
+
+# This one works line by line. The log is followed by an end mark, so that a missing last newline stays missing.
+# shellcheck disable=SC2016 # the dollars are the program's own
+_mask_awk='
+function masked(line,   out, done, at, part, i, first, best, stop, shown) {
+  out = ""; done = 0
+  for (at = 1; at <= length(line); at += window) {
+    part = length(line) > window ? substr(line, at, window + longest) : line
+    stop = length(part) < window ? length(part) : window
+    for (i = 1; i <= forms; i++) found[i] = index(part, form[i])
+    shown = done
+    while (1) {
+      first = 0
+      for (i = 1; i <= forms; i++) if (found[i] > 0 && (first == 0 || found[i] < found[first])) first = i
+      if (first == 0 || found[first] > stop) break
+      best = found[first]
+      if (best > done) { out = out substr(part, shown + 1, best - shown - 1) "***"; done = best - 1 }
+      for (i = 1; i <= forms; i++) if (found[i] == best) {
+        if (best + length(form[i]) - 1 > done) done = best + length(form[i]) - 1
+        found[i] = index(substr(part, best + 1), form[i])
+        if (found[i] > 0) found[i] += best
+      }
+      shown = done
+    }
+    if (shown < stop) out = out substr(part, shown + 1, stop - shown)
+    done = done > window ? done - window : 0
+  }
+  return out
+}
+function put(text) { printf "%s", text; written += length(text); fflush() }
+BEGIN { window = 8192; forms = 0; longest = 0; written = 0; dropped = 0; reading = 1 }
+reading {
+  if ($0 == "") reading = 0
+  else { form[++forms] = $0; if (length($0) > longest) longest = length($0) }
+  next
+}
+{
+  last = length($0) >= length(end) && substr($0, length($0) - length(end) + 1) == end
+  if (last) $0 = substr($0, 1, length($0) - length(end))
+  if (written > cap) { dropped += length($0) + !last; next }
+  hit = 0
+  for (i = 1; i <= forms && !hit; i++) hit = index($0, form[i])
+  put((hit ? masked($0) : $0) (last ? "" : "\n"))
+}
+END { printf "%.0f\n", dropped > file }
+'
+
+mask() {
+  # A single line of any length must not take the memory of the task: the filter gives up instead, and says so.
+  ulimit -v 1048576 2>/dev/null || :
+  if [ "$_engine" = perl ]; then
+    LC_ALL=C perl -e "$_mask_perl" "$_cap" "$_scratch/unread"
+  elif [ "$_engine" = mawk ]; then
+    LC_ALL=C awk -W interactive -v cap="$_cap" -v end="$_end" -v file="$_scratch/unread" "$_mask_awk"
+  else
+    LC_ALL=C awk -v cap="$_cap" -v end="$_end" -v file="$_scratch/unread" "$_mask_awk"
+  fi || echo failed >"$_scratch/unmasked"
+  # Whatever became of the filter, the task must not be stopped by a pipe that nobody reads.
+  exec cat >/dev/null
+}
+
+# Runs its arguments with the task's pipe as input, and notes the process id of what reads it.
+read_task() {
+  "$@" <&4 4<&- &
+  echo $! >"$_scratch/reader"
+  wait
+}
+
+count() {
+  _all=$(wc -c)
+  echo "$((_all))" >"$_scratch/total"
+}
+
+pump() {
+  if [ -z "$_engine" ]; then
+    read_task tee "$_pipes/copy" 4<&0 | count
+  else
+    {
+      secret_bytes | LC_ALL=C awk "$_forms_awk"
+      echo
+      read_task cat
+      [ "$_engine" = perl ] || printf '%s' "$_end"
+    } 4<&0 | mask | tee "$_pipes/copy" | count
+  fi
+}
+
+# Stores what comes, up to the cap, and reads on whatever happens. Notes how it went and how many bytes are stored.
+keep_log() {
+  trap '' XFSZ
+  _kept=whole
+  (ulimit -f "$_blocks" 2>/dev/null && exec cat) >>"$_log" 2>/dev/null || _kept=failed
+  _stored=$(wc -c <"$_log" 2>/dev/null) || _stored=0
+  _stored=$((_stored))
+  if [ $_kept = failed ] && [ "$_stored" -ge "$_cap" ]; then
+    _kept=capped
+    mark "[errand: log truncated after $_stored bytes]"
+  fi
+  cat >/dev/null
+  echo "$_kept $_stored" >"$_scratch/kept"
+}
+
+# Appends a line of our own to the log, on a line of its own.
+mark() {
+  _byte=$(tail -c 1 "$_log" 2>/dev/null | od -An -tx1) || _byte=
+  case $_byte in *0a* | '') ;; *) printf '\n' ;; esac >>"$_log" 2>/dev/null
+  printf '%s\n' "$1" >>"$_log" 2>/dev/null
+}
+
+# Copies the log to our stdout as it grows; ends after a last look once told so by USR2.
+follow() {
+  exec 5<"$_log"
+  _last=
+  trap '_last=1' USR2
+  while :; do
+    _ending=$_last
+    cat <&5
+    [ -z "$_ending" ] || exit 0
+    sleep "$_tick" >/dev/null 2>&1 &
+    wait $!
+  done
+}
+
+# How many bytes a unit of ulimit -f is: shells differ.
+limit_unit() (
+  ulimit -f 1000 2>/dev/null || :
+  while read -r _a _b _c _soft _rest; do
+    [ "$_a $_b $_c" != 'Max file size' ] || break
+  done </proc/self/limits 2>/dev/null
+  case ${_soft-} in 1024000) echo 1024 ;; *) echo 512 ;; esac
+)
+
+start_log() {
+  _unit=$(limit_unit)
+  _cap=$(whole "${ERRAND_LOG_MAX_BYTES-}" 67108864)
+  _blocks=$((_cap / _unit))
+  [ $_blocks -gt 0 ] || _blocks=1
+  _cap=$((_blocks * _unit))
+  _tick=0.3
+  sleep 0.01 2>/dev/null || _tick=1
+  _engine='' _end=$_nonce.end
+  if [ -n "${ERRAND_SECRET_NAMES-}" ]; then
+    _engine='awk'
+    case $(awk -W version 2>/dev/null </dev/null) in mawk*) _engine='mawk' ;; esac
+    perl -e 1 2>/dev/null && _engine='perl'
+  fi
+  : >>"$_log" || die "cannot write the log $_log"
+  for _pipes in "$_scratch" "${TMPDIR:-/tmp}/.errand-$_nonce" "/dev/shm/.errand-$_nonce"; do
+    mkdir -p "$_pipes" 2>/dev/null && mkfifo "$_pipes/in" "$_pipes/copy" 2>/dev/null && break
+    _pipes=
+  done
+  [ -n "$_pipes" ] || die 'no named pipe can be made in the exchange, in /tmp or in /dev/shm'
+  keep_log <"$_pipes/copy" >/dev/null 2>&1 &
+  pump <"$_pipes/in" >/dev/null 2>&1 &
+  trap '' USR2
+  "${_exchange}_follow_log" 2>/dev/null &
+  _follower=$!
+  trap - USR2
+  exec 3>"$_pipes/in"
+}
+
+# Waits at most $1 milliseconds until everything that the task has printed is stored.
+await_log() {
+  monotonic
+  _until=$((_ms + $1))
+  until [ -s "$_scratch/total" ] && [ -s "$_scratch/kept" ]; do
+    monotonic
+    [ "$_ms" -lt $_until ] || return 1
+    nap 0.02
+  done
+}
+
+await_group_end() {
+  monotonic
+  _until=$((_ms + $1))
+  while signal_task 0; do
+    monotonic
+    [ "$_ms" -lt $_until ] || return 1
+    nap 0.02
+  done
+}
+
+# The task is over. What it left in its group is ended; a process that has left the group and still holds the log open
+# is not waited for. A second is granted first: `exec > >(tee file)` is still writing when its script has ended.
+end_log() {
+  _eof=true
+  await_log 1000 || {
+    signal_task TERM
+    await_log 2000 || {
+      signal_task KILL
+      await_log 2000 || {
+        _eof=false
+        read -r _reader <"$_scratch/reader" && kill "$_reader" 2>/dev/null
+        await_log 5000 || :
+      }
+    }
+  }
+  if signal_task 0; then
+    signal_task TERM
+    await_group_end 2000 || signal_task KILL
+  fi
+  _kept=failed _stored=0 _total=0 _unread=0
+  read -r _kept _stored 2>/dev/null <"$_scratch/kept" || :
+  read -r _total 2>/dev/null <"$_scratch/total" || :
+  read -r _unread 2>/dev/null <"$_scratch/unread" || :
+  _dropped=$((_total - _stored + _unread))
+  [ $_dropped -ge 0 ] || _dropped=0
+  _complete=$_eof
+  [ "$_eof" = true ] || mark '[errand: log ends here: a process that outlived the task still has it open]'
+  if [ -e "$_scratch/unmasked" ]; then
+    _complete=false
+    mark '[errand: log ends here: the filter that masks secret values gave up]'
+  fi
+  [ "$_kept" != failed ] || _complete=false
+  # The follower may be blocked by a stdout that nobody reads; the result must not be.
+  monotonic
+  _until=$((_ms + _patience_log))
+  while kill -USR2 "$_follower" 2>/dev/null; do
+    monotonic
+    [ "$_ms" -lt $_until ] || {
+      kill -KILL "$_follower" 2>/dev/null
+      break
+    }
+    nap 0.02
+  done
+  _bytes=$(wc -c <"$_log") || _bytes=0
+  _lines=$(wc -l <"$_log") || _lines=0
+  _bytes=$((_bytes)) _lines=$((_lines))
+  [ $_bytes -eq 0 ] || case $(tail -c 1 "$_log" | od -An -tx1) in *0a*) ;; *) _lines=$((_lines + 1)) ;; esac
+  "${_exchange}_log_facts"
+}
+
+# ---- running -------------------------------------------------------------------------------------------------
+
+# To the task's whole group; in the moment before it has one, to the process.
+signal_task() {
+  kill "-$1" "-$_task" 2>/dev/null || {
+    [ "$1" != 0 ] && kill "-$1" "$_task" 2>/dev/null
+  }
+}
+
+# Sends signal $2 to this shell after $1 seconds, unless ended before. A relative sleep does not follow the wall clock.
+timer() {
+  (
+    trap 'kill "$_sleep" 2>/dev/null; exit 0' TERM
+    sleep "$1" &
+    _sleep=$!
+    wait $_sleep && kill "-$2" $$
+  ) </dev/null >/dev/null 2>&1 3>&- &
+}
+
+# The first cause is the one that is told.
+end_task() {
+  _woken=1
+  [ -z "$_cause" ] || return 0
+  _cause=$1
+  signal_task TERM
+  timer "$_grace" USR1
+  _grace_timer=$!
+}
+
+on_stop() {
+  _stop_asked=1
+  [ -z "$_task" ] || end_task stopped
+}
+
+# Everything that the container has and the definition gives, and of ours only five names.
+enter_task() {
+  set -- "$_executable"
+  [ -z "$_default_signals" ] || set -- "$_env" --default-signal=INT,QUIT "$@"
+  [ -z "$_setsid" ] || set -- "$_setsid" "$@"
+  _keep="ERRAND_RUN_ID ERRAND_ATTEMPT ERRAND_TASK"
+  for _name in $(export -p | while IFS= read -r _line; do
+    _line=${_line#export } _line=${_line#declare -x }
+    case $_line in ERRAND_*) _line=${_line%%=*} ;; *) continue ;; esac
+    case $_line in *[!A-Z0-9a-z_]*) ;; *) printf '%s ' "$_line" ;; esac
+  done); do
+    case " $_keep " in *" $_name "*) ;; *) unset "$_name" ;; esac
+  done
+  ERRAND_OUTPUT=$_output ERRAND_OUTPUT_DIR=$_outputs
+  export ERRAND_RUN_ID ERRAND_ATTEMPT ERRAND_TASK ERRAND_OUTPUT ERRAND_OUTPUT_DIR
+  errand_environment
+  exec "$@"
+}
+
+# The kernel's count of processes killed for want of memory in our control group; nothing where it cannot be told.
+oom_kills() {
+  _group=
+  while IFS=: read -r _id _controllers _path; do
+    case ,$_controllers, in ,, | *,memory,*) _group="$_group $_path" ;; esac
+  done </proc/self/cgroup 2>/dev/null
+  for _path in $_group ''; do
+    for _file in "/sys/fs/cgroup/memory$_path/memory.oom_control" "/sys/fs/cgroup$_path/memory.events"; do
+      [ -r "$_file" ] || continue
+      while read -r _key _count; do
+        [ "$_key" = oom_kill ] && echo "$_count" && return 0
+      done <"$_file"
+    done
+  done 2>/dev/null
+  return 0
+}
+
+run_task() {
+  _run_limit=$(whole "${ERRAND_RUN_SECONDS-}" 3600)
+  _grace=$(whole "${ERRAND_GRACE_SECONDS-}" 30)
+  _setsid=$(command -v setsid) || _setsid=
+  # A shell starts what runs beside it with INT and QUIT ignored; where env can undo that, the task gets them back.
+  _env=$(command -v env) || _env=
+  _default_signals=
+  [ -z "$_env" ] || ! "$_env" --default-signal=INT,QUIT "$_env" >/dev/null 2>&1 || _default_signals=1
+  mkdir -m 0777 "$_outputs" 2>/dev/null || :
+  start_log
+  _oom_before=$(oom_kills)
+  monotonic
+  _run_from=$_ms
+  trap 'end_task timedOut' ALRM
+  trap '_woken=1; signal_task KILL' USR1
+  # Without setsid, job control gives the task a group of its own, in shells that have it without a terminal.
+  [ -n "$_setsid" ] || set -m 2>/dev/null || :
+  (enter_task) </dev/null >&3 2>&3 3>&- &
+  _task=$!
+  set +m 2>/dev/null || :
+  exec 3>&-
+  timer "$_run_limit" ALRM
+  _run_timer=$!
+  [ -z "$_stop_asked" ] || end_task stopped
+  while :; do
+    _woken=
+    wait "$_task" 2>/dev/null
+    _code=$?
+    [ -n "$_woken" ] || break
+    # A signal to us ended the wait; only if the task is gone as well does the shell know its exit code.
+    kill -0 "$_task" 2>/dev/null && continue
+    wait "$_task" 2>/dev/null
+    _again=$?
+    [ $_again -eq 127 ] || _code=$_again
+    break
+  done
+  monotonic
+  _run_ms=$((_ms - _run_from))
+  trap : TERM INT ALRM USR1
+  kill "$_run_timer" $_grace_timer 2>/dev/null
+  _oom_after=$(oom_kills)
+  _oom=false
+  [ "${_oom_after:-0}" -le "${_oom_before:-0}" ] || _oom=true
+  end_log
+  _signal=null
+  if [ "$_code" -gt 128 ]; then
+    _name=$(kill -l $((_code - 128)) 2>/dev/null) || _name=
+    case $_name in '' | *[!A-Z0-9+-]*) ;; *) _signal="\"${_name#SIG}\"" ;; esac
+  fi
+}
+
+# Sets _files and _skipped from what lies in the output directory: regular files with plain names, at most 16.
+list_files() {
+  _files='' _skipped=0 _listed=0
+  [ -d "$_outputs" ] && [ ! -L "$_outputs" ] || return 0
+  for _file in "$_outputs"/* "$_outputs"/.[!.]* "$_outputs"/..?*; do
+    [ -e "$_file" ] || [ -L "$_file" ] || continue
+    _name=${_file##*/}
+    if [ -f "$_file" ] && [ ! -L "$_file" ] && [ ${#_name} -le 128 ] && [ $_listed -lt 16 ] && plain_name "$_name" &&
+      _size=$(size_of "$_file") && "${_exchange}_keep_file" "$_file"; then
+      _files="$_files${_files:+,}{\"name\":\"$_name\",\"bytes\":$_size${_slot:+,\"slot\":$_slot}}"
+      _listed=$((_listed + 1))
+    else
+      _skipped=$((_skipped + 1))
+    fi
+  done
+}
+# From the directory entry: some wc read a whole file to count it.
+size_of() {
+  _entry=$(ls -ldn "$1" 2>/dev/null) || return 1
+  printf '%s\n' "$_entry" | { read -r _mode _links _user _gid _size _rest && echo "$_size"; }
+}
+plain_name() (
+  LC_ALL=C
+  case $1 in .* | *[!A-Za-z0-9._-]*) exit 1 ;; esac
+)
+
+# ---- one attempt ---------------------------------------------------------------------------------------------
+
+take_fence() {
+  _fenced=$(iso)
+  "${_exchange}_fence" "{\"version\":1,\"by\":\"runner\",\"nonce\":\"$_nonce\",\"at\":\"$_fenced\"}"
+}
+
+moments() { printf '{"booted":"%s","fenced":"%s","ended":"%s"}' "$_booted" "$_fenced" "$(iso)"; }
+
+attempt() {
+  _reason='' _message='' _stop_asked='' _task='' _cause='' _woken='' _grace_timer='' _slot='' _patience_log=10000
+  errand_environment() { :; }
+  trap on_stop TERM INT
+  "${_exchange}_open"
+  have date || die 'this image has no date: nothing was run'
+  _booted=$(iso)
+  _nonce=
+  for _byte in $(od -An -v -N16 -tx1 /dev/urandom 2>/dev/null); do _nonce=$_nonce$_byte; done
+  [ ${#_nonce} -eq 32 ] || die 'no random bytes (od, /dev/urandom): nothing was run'
+  monotonic
+  _from=$_ms
+  # shellcheck disable=SC2086 # a list of words
+  check_utilities cat date ln ls mkdir mkfifo od rm sleep tail tee wc ${ERRAND_EXECUTABLE_SHA256:+sha256sum} ${ERRAND_SECRET_NAMES:+awk} &&
+    "${_exchange}_fetch" && check_sum && check_interpreter && await_identity
+  monotonic
+  _fetch_ms=$((_ms - _from))
+  take_fence
+  if [ -z "$_reason" ] && [ -n "$_stop_asked" ]; then
+    refuse stopped 'The container was asked to stop before the task had started.'
+  fi
+  if [ -n "$_reason" ]; then
+    "${_exchange}_result" "{\"version\":1,\"nonce\":\"$_nonce\",\"started\":false,\"reason\":\"$_reason\",\"message\":$(json_string "$_message"),\"exitCode\":null,\"times\":$(moments)}"
+    exit 0
+  fi
+  "${_exchange}_prepare"
+  run_task
+  _has_output=false
+  "${_exchange}_keep_output" && _has_output=true
+  list_files
+  _timed_out=false _stopped=false
+  case $_cause in timedOut) _timed_out=true ;; stopped) _stopped=true ;; esac
+  "${_exchange}_result" "{\"version\":1,\"nonce\":\"$_nonce\",\"started\":true,\"exitCode\":$_code,\"signal\":$_signal,\"timedOut\":$_timed_out,\"stopped\":$_stopped,\"oomKilled\":$_oom,\"times\":$(moments),\"durationMs\":{\"fetch\":$_fetch_ms,\"run\":$_run_ms},\"log\":{\"bytes\":$_bytes,\"lines\":$_lines,\"droppedBytes\":$_dropped,\"complete\":$_complete},\"output\":$_has_output,\"files\":[$_files],\"skippedFiles\":$_skipped}"
+  "${_exchange}_close"
+  case $_pipes in */.errand-*) rm -rf "$_pipes" ;; esac
+  exit 0
+}
+
+# The published form: the address is the command line, the input is the environment, the exit code is the task's.
+published() {
+  _dir=$(mktemp -d "${TMPDIR:-/tmp}/errand.XXXXXX") || die 'no directory for the executable'
+  _file=${1%%[?#]*}
+  _executable=$_dir/${_file##*/}
+  [ -n "${_file##*/}" ] || _executable=$_dir/executable
+  if have curl; then
+    printf 'url = "%s"\n' "$1" | curl -q -s -S -f -g -L --retry 5 --connect-timeout 10 --speed-limit 1 --speed-time 60 -o "$_executable" --config -
+  elif have wget; then
+    wget -q -T 60 -O "$_executable" "$1"
+  else
+    die 'this image has neither curl nor wget to fetch the executable with'
+  fi || die 'the executable could not be fetched; is its address still valid?'
+  chmod 0755 "$_executable" || die "cannot make $_executable executable"
+  exec "$_executable"
+}
+
+case $#:${1-} in
+  1:http://* | 1:https://*) published "$1" ;;
+  1:?*)
+    _exchange=directory _dir=$1
+    attempt
+    ;;
+  0:)
+    [ -n "${ERRAND_FENCE_URL-}" ] || {
+      say 'usage: script-runner.sh DIR | script-runner.sh URL | ERRAND_FENCE_URL=… script-runner.sh'
+      exit 64
+    }
+    _exchange=blob
+    attempt
+    ;;
+  *)
+    say 'usage: script-runner.sh DIR | script-runner.sh URL | ERRAND_FENCE_URL=… script-runner.sh'
+    exit 64
+    ;;
+esac
