@@ -1,4 +1,3 @@
-import { fromInstant } from './clock.ts';
 import type { Context } from './context.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import { reconciler, type Outcome } from './reconcile.ts';
@@ -106,7 +105,6 @@ export function looker(context: Context): Looker {
     onWakeUp: async ({ runId, wakeId }) => {
       const run = await storage.getRun(runId);
       if (run === undefined || !run.open || run.wakeId !== wakeId) return;
-      if (fromInstant(run.wakeAt) > clock.now()) return;
       after(runId, await reconcile(runId));
     },
     onChange: (runId, callback) => {
