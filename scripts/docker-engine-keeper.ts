@@ -61,7 +61,7 @@ if ((await Promise.race([released, ended])) === 'released') {
     await ended;
     killHelpers();
   }
-  //removeDirectory();
+  removeDirectory();
   process.exit(0);
 }
 // The engine ended by itself: its log stays for the one who asks why, who then removes the directory.

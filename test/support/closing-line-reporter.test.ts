@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+let folder: string;
+
+beforeAll(() => {
+  // Inside the repository, so that the made-up tests find vitest.
+  folder = mkdtempSync(join(import.meta.dirname, 'closing-line-'));
+  const reporter = JSON.stringify(join(import.meta.dirname, 'closing-line-reporter.ts'));
+  writeFileSync(
+    join(folder, 'vitest.config.ts'),
+    `import { closingLineReporter } from ${reporter};
+     export default { test: { root: import.meta.dirname, include: ['*.spec.ts'], reporters: ['default', closingLineReporter()] } };`,
+  );
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function run(name: string, text: string): { status: number | null; lines: string[] } {
+  writeFileSync(join(folder, `${name}.spec.ts`), `import { test, describe, beforeAll } from 'vitest';\n${text}`);
+  const args = [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--config',
+    join(folder, 'vitest.config.ts'),
+    `${name}.spec.ts`,
+  ];
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  return { status, lines: stdout.trimEnd().split('\n') };
+}
+
+test('counts, with the reason of what was left out, are the last lines', () => {
+  const { status, lines } = run(
+    'mixed',
+    `test('a', () => {}); test('b', () => { throw new Error('b'); });
+     describe('group', () => { test('c', (context) => context.skip('there is no sea here')); });`,
+  );
+  expect(lines.slice(-2)).toEqual(['left out: group > c: there is no sea here', '1 passed, 1 failed, 1 skipped']);
+  expect(status).toBe(1);
+});
+
+test('a passing run ends with 0', () => {
+  const { status, lines } = run('passing', `test('a', () => {});`);
+  expect(lines.at(-1)).toBe('1 passed, 0 failed, 0 skipped');
+  expect(status).toBe(0);
+});
+
+test.each([
+  ['a file that does not load', `import './not-there.ts';`],
+  [
+    'a hook that fails',
+    `describe('d', () => { beforeAll(() => { throw new Error('hook'); }); test('a', () => {}); });`,
+  ],
+  ['a stray rejection', `test('a', () => { void Promise.reject(new Error('stray')); });`],
+])('%s counts as failed', (name, text) => {
+  const { status, lines } = run(name.replaceAll(' ', '-'), text);
+  expect(lines.at(-1)).toMatch(/^\d passed, [1-9] failed, \d skipped$/);
+  expect(status).toBe(1);
+});
