@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { access, chmod, lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { instant } from '../core/clock.ts';
+import type { Fence, OrchestratorFence } from '../core/ports/artifact-store.ts';
+import { createFile } from './durable-file.ts';
+import type { ExchangePaths } from './exchange-paths.ts';
+import { errnoOf, isMissing, unlessMissing } from './file-errors.ts';
+import { readFlat } from './flat-file.ts';
+
+const runnerFenceSchema = z.object({
+  version: z.literal(1),
+  by: z.literal('runner'),
+  nonce: z.string().max(128),
+  at: z.iso.datetime(),
+});
+
+const orchestratorFenceSchema = z.object({
+  version: z.literal(1),
+  by: z.literal('orchestrator'),
+  why: z.discriminatedUnion('kind', [
+    z.object({ kind: z.enum(['notCreated', 'canceled', 'startTimeout', 'totalTimeout']) }),
+    z.object({
+      kind: z.literal('startFailed'),
+      reason: z.enum([
+        'imageUnavailable',
+        'startError',
+        'nameConflict',
+        'secretUnavailable',
+        'executableUnavailable',
+        'exitedEarly',
+      ]),
+      permanent: z.boolean(),
+    }),
+  ]),
+  message: z.string(),
+  at: z.iso.datetime(),
+});
+
+const maximumBytes = 32 * 1024;
+/** In UTF-16 units, each of which is at most six bytes of JSON. */
+const maximumMessage = 4_000;
+
+/** The fence that stands, wherever it is now. */
+export async function readFence(paths: ExchangePaths): Promise<Fence | undefined> {
+  return (await fenceAt(paths, join(paths.box, 'fence'))) ?? (await fenceAt(paths, paths.fence));
+}
+
+/**
+ * Anything under the name of the fence is one: only a runner or its task can have put there what is not ours, so the task may have started.
+ * That holds for an orchestrator's fence, too, that no orchestrator has written.
+ */
+async function fenceAt(paths: ExchangePaths, path: string): Promise<Fence | undefined> {
+  const file = await readFlat(path, maximumBytes);
+  if (file.kind === 'absent') return undefined;
+  if (file.kind === 'read') {
+    const text = file.bytes.toString();
+    const value = parseJson(text);
+    const byRunner = runnerFenceSchema.safeParse(value);
+    if (byRunner.success) return { by: 'runner', nonce: byRunner.data.nonce, at: byRunner.data.at };
+    const byOrchestrator = orchestratorFenceSchema.safeParse(value);
+    if (byOrchestrator.success && (await isThere(paths.seizure(hashOf(text))))) {
+      const { by, why, message, at } = byOrchestrator.data;
+      return { by, why, message, at };
+    }
+  }
+  const stat = await unlessMissing(lstat(path));
+  return stat === undefined ? undefined : { by: 'runner', nonce: '', at: instant(stat.mtimeMs) };
+}
+
+/** Takes the fence with one link(2), which fails if anything has the name. Makes the exchange where it is missing, so that it can be fenced before it is opened. */
+export async function takeFence(
+  paths: ExchangePaths,
+  fence: OrchestratorFence,
+): Promise<{ won: boolean; fence: Fence }> {
+  const text = fenceText(fence);
+  await mkdir(paths.attempt, { recursive: true, mode: 0o700 });
+  await createFile(paths.seizure(hashOf(text)), '', 0o600);
+  for (;;) {
+    const isDiscarded = await isThere(paths.discarded);
+    if (!isDiscarded) await makeBox(paths);
+    try {
+      await createFile(isDiscarded ? paths.fence : join(paths.box, 'fence'), text, 0o444, paths.attempt);
+    } catch (error) {
+      // Discarded between the look and the link: then the fence belongs beside the mark.
+      if (!isMissing(error) || isDiscarded) throw error;
+      continue;
+    }
+    const standing = await readFence(paths);
+    if (standing !== undefined)
+      return {
+        won: fenceText(standing) === text,
+        fence: standing,
+      };
+  }
+}
+
+/** Keeps the fence beside the box that is about to go. */
+export async function saveFence(paths: ExchangePaths): Promise<void> {
+  const fence = await fenceAt(paths, join(paths.box, 'fence'));
+  if (fence !== undefined) await createFile(paths.fence, fenceText(fence), 0o600);
+}
+
+/** The same text for the same fence, whatever the order of its properties: its hash is looked up later. */
+function fenceText(fence: Fence): string {
+  const schema = fence.by === 'runner' ? runnerFenceSchema : orchestratorFenceSchema;
+  const message = fence.by === 'runner' ? {} : { message: fence.message.slice(0, maximumMessage) };
+  return `${JSON.stringify(schema.parse({ version: 1, ...fence, ...message }))}\n`;
+}
+
+async function makeBox(paths: ExchangePaths): Promise<void> {
+  try {
+    await mkdir(paths.box);
+    await chmod(paths.box, 0o777);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  return (await unlessMissing(access(path).then(() => true))) ?? false;
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
