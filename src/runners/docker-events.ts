@@ -1,9 +1,9 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { runnerLabels } from './docker-container-options.ts';
 import type { DockerEngine } from './docker-engine.ts';
+import { jsonLines } from './docker-json-lines.ts';
 
 export interface EventOptions {
   instanceId: string;
@@ -58,8 +58,8 @@ async function* readEvents(stream: Readable, signal: AbortSignal): AsyncGenerato
   const destroy = (): void => void stream.destroy();
   signal.addEventListener('abort', destroy, { once: true });
   try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const runId = runOf(line);
+    for await (const event of jsonLines(stream)) {
+      const runId = runOf(event);
       if (runId !== undefined) yield runId;
     }
   } finally {
@@ -68,9 +68,7 @@ async function* readEvents(stream: Readable, signal: AbortSignal): AsyncGenerato
   }
 }
 
-function runOf(line: string): string | undefined {
-  if (line.trim() === '') return undefined;
-  const event = JSON.parse(line) as { Actor?: { Attributes?: Record<string, string> } };
+function runOf(event: { Actor?: { Attributes?: Record<string, string> } }): string | undefined {
   return event.Actor?.Attributes?.[runnerLabels.run];
 }
 

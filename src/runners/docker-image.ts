@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import type { Clock } from '../core/clock.ts';
@@ -7,6 +6,7 @@ import type { Cancelable } from '../core/ports/storage.ts';
 import { StartRefused } from '../core/ports/runner-driver.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { EngineAnswer, isAnswer } from './docker-errors.ts';
+import { jsonLines } from './docker-json-lines.ts';
 import { registryLogin } from './docker-registry-login.ts';
 
 export interface ImageOptions extends Cancelable {
@@ -115,10 +115,8 @@ async function followPull(
 ): Promise<void> {
   const layers = new Map<string, boolean>();
   let said = '';
-  for await (const line of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const report of jsonLines(body) as AsyncGenerator<PullReport>) {
     heard();
-    const report = parseReport(line);
-    if (report === undefined) continue;
     if (report.error !== undefined) throw new PullFailed(report.error);
     if (report.id === undefined) continue;
     if (report.status === 'Pulling fs layer') layers.set(report.id, false);
@@ -130,10 +128,10 @@ async function followPull(
   }
 }
 
-function parseReport(line: string): { status?: string; id?: string; error?: string } | undefined {
-  if (line.trim() === '') return undefined;
-  const report: unknown = JSON.parse(line);
-  return typeof report === 'object' && report !== null ? report : undefined;
+interface PullReport {
+  status?: string;
+  id?: string;
+  error?: string;
 }
 
 /** What the engine says of a failed pull is prose. Permanent is what only a person can mend. */
