@@ -1,5 +1,5 @@
 import type { EndReason, RunState, TerminalState } from '../contract/run.ts';
-import { instant } from './clock.ts';
+import { fromInstant, instant } from './clock.ts';
 import type { Policy } from './policy.ts';
 import type { Collected, FenceReason, OrchestratorFence } from './ports/artifact-store.ts';
 import { retryAt, uncountedRetryAt, type RetryCause } from './retry.ts';
@@ -51,7 +51,7 @@ const table: { [S in Exclude<RunState, TerminalState>]: Row<S> } = {
   },
   starting: {
     cancelRequested: (run, { by, at }) => ({ ...run, cancel: run.cancel ?? { by, at: instant(at) }, stop: run.stop ?? { cause: 'cancel', at: instant(at) } }),
-    started: (run, { fencedAt, at }) => ({ ...withAttempt(run, { fencedAt }), state: 'running', startedAt: instant(at) }),
+    started: (run, { fencedAt, at }) => ({ ...withAttempt(run, { fencedAt: plausible(run, fencedAt, at) }), state: 'running', startedAt: instant(at) }),
     fencedOff: (run, event, policy) => fencedOff(run, event, policy),
   },
   running: {
@@ -70,6 +70,13 @@ export function transition(run: RunRecord, event: RunEvent, policy: Policy): Run
   const row: Partial<Record<RunEvent['type'], unknown>> | undefined = (table as Partial<Record<RunState, object>>)[run.state];
   const handler = row?.[event.type] as ((run: RunRecord, event: RunEvent, policy: Policy) => RunRecord) | undefined;
   return handler?.(run, event, policy);
+}
+
+/** The runner's clock has whole seconds in some images, and may be wrong: what cannot be is replaced by when the fence was seen. */
+function plausible(run: Extract<RunRecord, { state: 'starting' }>, fencedAt: string, at: number): string {
+  const openedAt = run.attempts.at(-1)?.openedAt ?? run.createdAt;
+  const told = fromInstant(fencedAt);
+  return told >= fromInstant(openedAt) && told <= at ? instant(told) : instant(at);
 }
 
 const totalMessage = 'the time for the whole run, totalSeconds, is over';
