@@ -7,11 +7,14 @@
 #   script-runner.sh http…://…  download, make executable, run: no fence, no result, the task's own exit code
 #
 # POSIX sh. Utilities: cat date ln ls mkdir mkfifo od rm sleep tee wc; sha256sum where a checksum is given; awk
-# (and perl, if it is there) where secret values are to be masked; curl, dd and mktemp for signed URLs.
+# (and perl, if it is there) where secret values are to be masked; chmod, curl and dd for signed URLs.
 # Exit: 0 a result was left, or the fence is somebody else's; 70 no result could be left; 64 wrong usage.
 #
 # Names of variables here begin with an underscore: no parameter's name may, so none of ours is ever one of the task's.
 set -u
+# What we leave is read by others; the task gets its own mask back.
+_umask=$(umask)
+umask 022
 
 say() { printf 'errand runner: %s\n' "$*" >&2; }
 die() {
@@ -184,6 +187,7 @@ directory_open() {
 
 lost() {
   say 'the attempt is already taken; nothing was run here'
+  [ "$_exchange" = directory ] || "${_exchange}_close"
   exit 0
 }
 lost_or_die() {
@@ -224,9 +228,253 @@ directory_prepare() {
 
 directory_keep_output() { [ -f "$_output" ] && [ ! -L "$_output" ]; }
 directory_keep_file() { _slot=; }
-directory_follow_log() { follow; }
+directory_start_shipping() { :; }
 directory_log_facts() { :; }
 directory_close() { rm -rf "$_scratch"; }
+
+# ---- the exchange as signed URLs -----------------------------------------------------------------------------
+
+# One request: http FILE URL [curl options]. The address goes to curl by its standard input, so that no list of
+# processes shows it. Sets _status to the HTTP status; 000 where no answer came. A stop before user code ends it.
+http() {
+  _to=$1 _url=$2
+  shift 2
+  printf 'url = "%s"\n' "$_url" |
+    curl -q -s -g -o "$_to" -w '%{http_code}' --connect-timeout 10 --speed-limit 1 --speed-time 30 -H 'Expect:' "$@" --config - >"$_to.status" 2>/dev/null &
+  _curl=$!
+  wait $_curl
+  while kill -0 $_curl 2>/dev/null; do
+    [ -z "$_stop_asked" ] || [ -n "$_fenced" ] || kill $_curl 2>/dev/null
+    wait $_curl
+  done
+  _status=000
+  read -r _status <"$_to.status" || [ -n "$_status" ] || _status=000
+}
+
+# A pause that a signal ends.
+rest() {
+  sleep "$1" >/dev/null 2>&1 &
+  wait $!
+}
+
+# Repeats a request for $1 seconds while there is no answer, or one that says "later". Sets _tries.
+retry() {
+  monotonic
+  _until=$((_ms + $1 * 1000)) _pause=1 _tries=0
+  shift
+  while :; do
+    _tries=$((_tries + 1))
+    http "$@"
+    case $_status in 000 | 408 | 429 | 5??) ;; *) return 0 ;; esac
+    [ -z "$_stop_asked" ] || [ -n "$_fenced" ] || return 1
+    monotonic
+    [ "$_ms" -lt $_until ] || return 1
+    rest $_pause
+    _pause=$((_pause * 2))
+    [ $_pause -le 15 ] || _pause=15
+  done
+}
+
+blob_open() {
+  _executable_name=executable
+  [ -z "${ERRAND_SCRIPT_NAME-}" ] || ! plain_name "$ERRAND_SCRIPT_NAME" || _executable_name=$ERRAND_SCRIPT_NAME
+  _scratch=${TMPDIR:-/tmp}/errand.$_nonce
+  mkdir -m 0700 "$_scratch" || die "cannot create $_scratch: the signed-URL exchange needs a writable ${TMPDIR:-/tmp}"
+  _executable=$_scratch/$_executable_name
+  have curl || {
+    { [ "${ERRAND_ALLOW_UNFENCED-}" = 1 ] && have wget; } ||
+      die 'missingUtility: this image has no curl, so that neither the start fence nor a result can be written: nothing was run. Add curl to the image (version 7.52 or newer), or, where a second start does no harm, set allowUnfenced in the task definition.'
+    printf 'errand runner: this image has no curl. As the task definition allows, the task runs without start fence, shipped log, outputs and result: a restarted container would run it again.\n'
+    _exchange=unfenced
+  }
+}
+
+blob_fetch() {
+  check_utilities chmod dd || return 1
+  set -- "$_executable" "${ERRAND_EXECUTABLE_URL-}"
+  [ -z "${ERRAND_EXECUTABLE_ETAG-}" ] || set -- "$@" -H "If-Match: $ERRAND_EXECUTABLE_ETAG"
+  retry 120 "$@" || _status=000
+  [ -z "$_stop_asked" ] || return 1
+  case $_status in
+    200) chmod 0755 "$_executable" || refuse fetchFailed "The executable in $_scratch cannot be made executable." ;;
+    000) refuse fetchFailed 'The executable could not be fetched for two minutes. Check that the container can reach the storage account.' ;;
+    403) refuse fetchFailed 'The storage account refused the signed URL of the executable (403): it has expired, or the key that signed it was changed.' ;;
+    404) refuse fetchFailed 'The executable is no longer in the artifact store (404). Push the task again.' ;;
+    412) refuse fetchFailed 'The executable was changed since the run was accepted (412). Start a new run.' ;;
+    *) refuse fetchFailed "The storage account answered $_status when asked for the executable." ;;
+  esac
+}
+
+# Creates the blob at $1 with the text $2 if there is none, trying for $3 seconds. 0: it is ours, also where the answer
+# had been lost; 1: somebody else's. Azure answers 409 or 412 where it exists, Azurite 403 for a create-only signature:
+# only what can be read back proves that it is there, and whose it is.
+blob_create() {
+  printf '%s\n' "$2" >"$_scratch/new" || die "cannot write in $_scratch"
+  retry "$3" "$_scratch/answer" "$1" -X PUT -H 'If-None-Match: *' -H 'x-ms-blob-type: BlockBlob' \
+    -H 'Content-Type: application/json' --data-binary "@$_scratch/new" || return 2
+  case $_status in
+    201) return 0 ;;
+    403 | 409 | 412) ;;
+    *) return 2 ;;
+  esac
+  _created=$_status
+  retry "$3" "$_scratch/answer" "$1" || return 2
+  [ "$_status" = 200 ] || {
+    _status=$_created
+    return 2
+  }
+  [ "$(cat "$_scratch/answer")" = "$2" ]
+}
+
+blob_fence() {
+  blob_create "$ERRAND_FENCE_URL" "$1" 120
+  case $? in
+    0) ;;
+    1) lost ;;
+    *) die "the fence could not be written ($_status; 000 is no answer, 403 an expired or wrong signature): nothing was run" ;;
+  esac
+}
+
+blob_result() {
+  blob_create "${ERRAND_RESULT_URL-}" "$1" 600
+  case $? in
+    0) blob_close ;;
+    1) die 'there is already a result that is not ours' ;;
+    *) die "the result could not be written ($_status; 000 is no answer, 403 an expired or wrong signature)" ;;
+  esac
+}
+
+blob_prepare() {
+  _log=$_scratch/log _output=$_scratch/output.json _outputs=$_scratch/outputs _slots=0
+  # If this fails the first block does, too, and the log is reported as incomplete; the task runs all the same.
+  retry 60 "$_scratch/answer" "${ERRAND_LOG_URL-}" -X PUT -H 'If-None-Match: *' -H 'x-ms-blob-type: AppendBlob' \
+    -H 'Content-Length: 0' -H 'Content-Type: text/plain; charset=utf-8' || :
+}
+
+blob_start_shipping() {
+  trap '' USR2
+  ship </dev/null >/dev/null 2>&1 3>&- &
+  _shipper=$!
+  trap - USR2
+}
+
+# Seconds between blocks after $1 of them. An append blob has 50,000; these intervals make them last 6.7 days.
+ship_pause() {
+  if [ "$1" -lt 300 ]; then
+    echo 1
+  elif [ "$1" -lt 1500 ]; then
+    echo 3
+  elif [ "$1" -lt 5000 ]; then
+    echo 6
+  else
+    echo 13
+  fi
+}
+
+# Appends the log to its blob as it grows, each block at the position where it belongs, so that a repeated one cannot be
+# stored twice. We are the only writer: a position that is refused after an answer was lost means that the block is there.
+ship() {
+  exec 6<"$_log"
+  _position=0 _sent=0 _doubt='' _size=0 _wait=1 _last='' _give_up=''
+  trap '_last=1' USR2
+  while :; do
+    _ending=$_last
+    if [ $_size -eq 0 ]; then
+      dd bs=65536 count=64 <&6 >"$_scratch/block" 2>/dev/null
+      _size=$(wc -c <"$_scratch/block")
+      _size=$((_size))
+    fi
+    if [ $_size -eq 0 ]; then
+      if [ -n "$_ending" ]; then
+        echo "$_position done" >"$_scratch/shipped"
+        exit 0
+      fi
+      rest "$(ship_pause $_sent)"
+      continue
+    fi
+    http "$_scratch/appended" "${ERRAND_LOG_URL-}&comp=appendblock" -X PUT -H "x-ms-blob-condition-appendpos: $_position" \
+      -H 'Content-Type: application/octet-stream' --data-binary "@$_scratch/block"
+    case $_status$_doubt in
+      201* | 412doubt)
+        _position=$((_position + _size)) _sent=$((_sent + 1)) _doubt='' _wait=1
+        echo "$_position sending" >"$_scratch/shipped"
+        [ -n "$_ending" ] || [ $_size -eq 4194304 ] || rest "$(ship_pause $_sent)"
+        _size=0
+        ;;
+      000* | 408* | 429* | 5*)
+        _doubt=doubt
+        monotonic
+        [ -z "$_ending" ] || [ -n "$_give_up" ] || _give_up=$((_ms + 300000))
+        [ -z "$_give_up" ] || [ "$_ms" -lt "$_give_up" ] || exit 1
+        rest $_wait
+        _wait=$((_wait * 2))
+        [ $_wait -le 15 ] || _wait=15
+        ;;
+      *) exit 1 ;;
+    esac
+  done
+}
+
+# What counts is what has arrived.
+blob_log_facts() {
+  _position=0 _state=
+  await_end "$_shipper" 330000
+  read -r _position _state 2>/dev/null <"$_scratch/shipped" || :
+  [ "$_state" != 'done' ] || [ "$_position" -ne "$_bytes" ] || return 0
+  say "only $_position of $_bytes bytes of the log could be shipped"
+  _complete=false _dropped=$((_dropped + _bytes - _position)) _bytes=$_position
+  _lines=$(head -c "$_position" "$_log" | wc -l)
+  _lines=$((_lines))
+}
+
+# Sends the file $1 to the URL $2, if there is one. Only we have that URL: where it says, after a repetition, that there
+# is something already, that is ours.
+upload() {
+  [ -n "$2" ] || return 1
+  retry 300 "$_scratch/answer" "$2" -X PUT -H 'If-None-Match: *' -H 'x-ms-blob-type: BlockBlob' -T "$1" || return 1
+  case $_status in
+    201) return 0 ;;
+    403 | 409 | 412) [ $_tries -gt 1 ] && return 0 ;;
+  esac
+  say "an output could not be stored: the storage account answered $_status"
+  return 1
+}
+
+blob_keep_output() {
+  directory_keep_output && upload "$_output" "${ERRAND_OUTPUT_URL-}"
+}
+
+blob_keep_file() {
+  _slot=$_slots _slots=$((_slots + 1))
+  _target=$(printf '%s\n' "${ERRAND_FILE_URLS-}" | {
+    _at=0
+    while IFS= read -r _line; do
+      [ "$_at" -ne "$_slot" ] || printf '%s' "$_line"
+      _at=$((_at + 1))
+    done
+  })
+  upload "$1" "$_target"
+}
+
+blob_close() { rm -rf "$_scratch"; }
+
+# With wget alone there is no fence and no result; everything else is as it should be, and the exit code is the task's.
+unfenced_fetch() {
+  check_utilities chmod || return 1
+  { wget -q -T 60 -O "$_executable" "${ERRAND_EXECUTABLE_URL-}" && chmod 0755 "$_executable"; } ||
+    refuse fetchFailed 'The executable could not be fetched with wget; has its signed URL expired?'
+}
+unfenced_fence() { :; }
+unfenced_prepare() { _log=$_scratch/log _output=$_scratch/output.json _outputs=$_scratch/outputs; }
+unfenced_start_shipping() { :; }
+unfenced_log_facts() { :; }
+unfenced_keep_output() { return 1; }
+unfenced_keep_file() { return 1; }
+unfenced_result() {
+  rm -rf "$_scratch"
+  [ -z "$_reason" ] || exit 70
+  exit "$_code"
+}
 
 # ---- the log -------------------------------------------------------------------------------------------------
 #
@@ -386,7 +634,8 @@ if (!$eof) {
   $dropped = length $buf;
   while (1) { $buf = ""; more(); last if $eof; $dropped += length $buf }
 }
-open(my $facts, ">", $dropped_file) && print $facts "$dropped\n";
+open(my $facts, ">", $dropped_file) or exit 1;
+print $facts "$dropped\n";
 '
 
 # This one works line by line. The log is followed by an end mark, so that a missing last newline stays missing.
@@ -437,6 +686,7 @@ END { printf "%.0f\n", dropped > file }
 
 mask() {
   # A single line of any length must not take the memory of the task: the filter gives up instead, and says so.
+  # shellcheck disable=SC3045 # where the shell has it
   ulimit -v 1048576 2>/dev/null || :
   if [ "$_engine" = perl ]; then
     LC_ALL=C perl -e "$_mask_perl" "$_cap" "$_scratch/unread"
@@ -542,9 +792,10 @@ start_log() {
   keep_log <"$_pipes/copy" >/dev/null 2>&1 &
   pump <"$_pipes/in" >/dev/null 2>&1 &
   trap '' USR2
-  "${_exchange}_follow_log" 2>/dev/null &
+  follow 2>/dev/null &
   _follower=$!
   trap - USR2
+  "${_exchange}_start_shipping"
   exec 3>"$_pipes/in"
 }
 
@@ -565,6 +816,20 @@ await_group_end() {
   while signal_task 0; do
     monotonic
     [ "$_ms" -lt $_until ] || return 1
+    nap 0.02
+  done
+}
+
+# Tells process $1 that the log is whole, until it has ended; after $2 milliseconds it is ended.
+await_end() {
+  monotonic
+  _until=$((_ms + $2))
+  while kill -USR2 "$1" 2>/dev/null; do
+    monotonic
+    [ "$_ms" -lt $_until ] || {
+      kill -KILL "$1" 2>/dev/null
+      break
+    }
     nap 0.02
   done
 }
@@ -602,16 +867,7 @@ end_log() {
   fi
   [ "$_kept" != failed ] || _complete=false
   # The follower may be blocked by a stdout that nobody reads; the result must not be.
-  monotonic
-  _until=$((_ms + _patience_log))
-  while kill -USR2 "$_follower" 2>/dev/null; do
-    monotonic
-    [ "$_ms" -lt $_until ] || {
-      kill -KILL "$_follower" 2>/dev/null
-      break
-    }
-    nap 0.02
-  done
+  await_end "$_follower" 10000
   _bytes=$(wc -c <"$_log") || _bytes=0
   _lines=$(wc -l <"$_log") || _lines=0
   _bytes=$((_bytes)) _lines=$((_lines))
@@ -668,6 +924,7 @@ enter_task() {
   done
   ERRAND_OUTPUT=$_output ERRAND_OUTPUT_DIR=$_outputs
   export ERRAND_RUN_ID ERRAND_ATTEMPT ERRAND_TASK ERRAND_OUTPUT ERRAND_OUTPUT_DIR
+  umask "$_umask"
   errand_environment
   exec "$@"
 }
@@ -776,15 +1033,15 @@ take_fence() {
 moments() { printf '{"booted":"%s","fenced":"%s","ended":"%s"}' "$_booted" "$_fenced" "$(iso)"; }
 
 attempt() {
-  _reason='' _message='' _stop_asked='' _task='' _cause='' _woken='' _grace_timer='' _slot='' _patience_log=10000
+  _reason='' _message='' _stop_asked='' _task='' _cause='' _woken='' _grace_timer='' _slot='' _fenced=''
   errand_environment() { :; }
   trap on_stop TERM INT
-  "${_exchange}_open"
-  have date || die 'this image has no date: nothing was run'
-  _booted=$(iso)
   _nonce=
   for _byte in $(od -An -v -N16 -tx1 /dev/urandom 2>/dev/null); do _nonce=$_nonce$_byte; done
   [ ${#_nonce} -eq 32 ] || die 'no random bytes (od, /dev/urandom): nothing was run'
+  "${_exchange}_open"
+  have date || die 'this image has no date: nothing was run'
+  _booted=$(iso)
   monotonic
   _from=$_ms
   # shellcheck disable=SC2086 # a list of words
@@ -827,6 +1084,7 @@ published() {
     die 'this image has neither curl nor wget to fetch the executable with'
   fi || die 'the executable could not be fetched; is its address still valid?'
   chmod 0755 "$_executable" || die "cannot make $_executable executable"
+  umask "$_umask"
   exec "$_executable"
 }
 
