@@ -10,6 +10,9 @@ import { processEnvironmentNames, processIsNoSandbox } from '../runners/process.
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** That of this process. */
+export const environment: Environment = process.env;
+
 export interface ServerConfig {
   host: string;
   port: number;
@@ -42,7 +45,12 @@ export interface ClientConfig {
 
 export const defaultPort = 7070;
 
-const whole = (minimum: number, maximum: number) => z.string().regex(/^[0-9]{1,15}$/).transform(Number).pipe(z.int().min(minimum).max(maximum));
+const whole = (minimum: number, maximum: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,15}$/)
+    .transform(Number)
+    .pipe(z.int().min(minimum).max(maximum));
 
 /** The variables that `errand serve` and `errand dev` read, each checked. Empty counts as not set. */
 const serverVariables = z.object({
@@ -73,11 +81,16 @@ const serverVariables = z.object({
 
 /** Reads the configuration of a server. Throws `invalidConfiguration` naming every variable that is wrong. */
 export function serverConfig(environment: Environment, defaults: { driver: ServerConfig['driver'] }): ServerConfig {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = serverVariables.safeParse(set);
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
-    throw new ErrandError('invalidConfiguration', `these variables are not valid: ${wrong}. docs/configuration.md lists them all`);
+    throw new ErrandError(
+      'invalidConfiguration',
+      `these variables are not valid: ${wrong}. docs/configuration.md lists them all`,
+    );
   }
   const variables = parsed.data;
   const driver = variables.ERRAND_DRIVER ?? defaults.driver;
@@ -98,10 +111,17 @@ export function serverConfig(environment: Environment, defaults: { driver: Serve
     apiKeysFile: variables.ERRAND_API_KEYS_FILE === undefined ? undefined : resolve(variables.ERRAND_API_KEYS_FILE),
     secretKey: secretKey(variables),
     secretSources: {
-      environment: pick(environment, Object.keys(environment).filter((name) => name.startsWith('ERRAND_SECRET_') && !ownNames.has(name))),
+      environment: pick(
+        environment,
+        Object.keys(environment).filter((name) => name.startsWith('ERRAND_SECRET_') && !ownNames.has(name)),
+      ),
       ...(variables.ERRAND_SECRETS_DIR === undefined ? {} : { directory: resolve(variables.ERRAND_SECRETS_DIR) }),
     },
-    policy: { ...defaultPolicy, logMaxBytes: variables.ERRAND_LOG_MAX_BYTES, keepRecordsMs: variables.ERRAND_KEEP_DAYS * 86_400_000 },
+    policy: {
+      ...defaultPolicy,
+      logMaxBytes: variables.ERRAND_LOG_MAX_BYTES,
+      keepRecordsMs: variables.ERRAND_KEEP_DAYS * 86_400_000,
+    },
     logLevel: variables.ERRAND_LOG_LEVEL,
   };
 }
@@ -110,7 +130,10 @@ export function serverConfig(environment: Environment, defaults: { driver: Serve
 export function clientConfig(environment: Environment): ClientConfig {
   const url = environment['ERRAND_URL'];
   const apiKey = environment['ERRAND_API_KEY'];
-  return { url: url === undefined || url === '' ? `http://127.0.0.1:${defaultPort}` : url, apiKey: apiKey === '' ? undefined : apiKey };
+  return {
+    url: url === undefined || url === '' ? `http://127.0.0.1:${defaultPort}` : url,
+    apiKey: apiKey === '' ? undefined : apiKey,
+  };
 }
 
 type Variables = z.output<typeof serverVariables>;
@@ -118,9 +141,15 @@ type Variables = z.output<typeof serverVariables>;
 /** The key that seals is no secret for tasks, though its name begins like one. */
 const ownNames: ReadonlySet<string> = new Set(Object.keys(serverVariables.shape));
 
-function refuseProcessInProduction(driver: ServerConfig['driver'], { NODE_ENV, ERRAND_ALLOW_PROCESS_DRIVER }: Variables): void {
+function refuseProcessInProduction(
+  driver: ServerConfig['driver'],
+  { NODE_ENV, ERRAND_ALLOW_PROCESS_DRIVER }: Variables,
+): void {
   if (driver !== 'process' || NODE_ENV !== 'production' || ERRAND_ALLOW_PROCESS_DRIVER === '1') return;
-  throw new ErrandError('invalidConfiguration', `${processIsNoSandbox} It is refused where NODE_ENV is production: set ERRAND_DRIVER=docker, or ERRAND_ALLOW_PROCESS_DRIVER=1 if you accept that`);
+  throw new ErrandError(
+    'invalidConfiguration',
+    `${processIsNoSandbox} It is refused where NODE_ENV is production: set ERRAND_DRIVER=docker, or ERRAND_ALLOW_PROCESS_DRIVER=1 if you accept that`,
+  );
 }
 
 function secretKey({ ERRAND_SECRET_KEY: inline, ERRAND_SECRET_KEY_FILE: file }: Variables): Uint8Array | undefined {
@@ -129,7 +158,11 @@ function secretKey({ ERRAND_SECRET_KEY: inline, ERRAND_SECRET_KEY_FILE: file }: 
   try {
     return Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
   } catch (cause) {
-    throw new ErrandError('invalidConfiguration', `ERRAND_SECRET_KEY_FILE names ${file}, which cannot be read: make it with "openssl rand -base64 32"`, { cause });
+    throw new ErrandError(
+      'invalidConfiguration',
+      `ERRAND_SECRET_KEY_FILE names ${file}, which cannot be read: make it with "openssl rand -base64 32"`,
+      { cause },
+    );
   }
 }
 
@@ -138,7 +171,10 @@ function dockerConnection({ DOCKER_HOST, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY }: 
   if (DOCKER_HOST === undefined) return { socketPath: '/var/run/docker.sock' };
   if (DOCKER_HOST.startsWith('unix://')) return { socketPath: DOCKER_HOST.slice('unix://'.length) };
   if (!URL.canParse(DOCKER_HOST) || !/^(?:tcp|https?):$/.test(new URL(DOCKER_HOST).protocol)) {
-    throw new ErrandError('invalidConfiguration', `DOCKER_HOST is ${DOCKER_HOST}: it must be unix:///path/of/socket or tcp://host:port (ssh:// is not supported; forward the socket instead)`);
+    throw new ErrandError(
+      'invalidConfiguration',
+      `DOCKER_HOST is ${DOCKER_HOST}: it must be unix:///path/of/socket or tcp://host:port (ssh:// is not supported; forward the socket instead)`,
+    );
   }
   const { hostname, port } = new URL(DOCKER_HOST);
   const tls = DOCKER_TLS_VERIFY !== undefined;
@@ -154,7 +190,11 @@ function certificates(directory: string): { ca: string; cert: string; key: strin
     try {
       return readFileSync(join(directory, file), 'utf8');
     } catch (cause) {
-      throw new ErrandError('invalidConfiguration', `DOCKER_TLS_VERIFY is set, but ${join(directory, file)} cannot be read: set DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem`, { cause });
+      throw new ErrandError(
+        'invalidConfiguration',
+        `DOCKER_TLS_VERIFY is set, but ${join(directory, file)} cannot be read: set DOCKER_CERT_PATH to the directory of ca.pem, cert.pem and key.pem`,
+        { cause },
+      );
     }
   };
   return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') };
