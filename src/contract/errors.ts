@@ -5,7 +5,7 @@ export type Fault = 'caller' | 'author' | 'operator' | 'platform' | 'errand';
 
 interface ErrorRow {
   /** HTTP status of the answer. */
-  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503 | 507;
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507;
   /** The same request may succeed later without a change. */
   retryable: boolean;
   fault: Fault;
@@ -35,6 +35,7 @@ export const errorTable = {
   preconditionFailed: row(412, false, 'caller', 'The task has changed since it was read'),
   bodyTooLarge: row(413, false, 'caller', 'The body is too large'),
   unsupportedMediaType: row(415, false, 'caller', 'The body has a content type or encoding that is not taken'),
+  rangeNotSatisfiable: row(416, false, 'caller', 'The file has no such bytes'),
   invalidRequest: row(422, false, 'caller', 'The request is not valid'),
   idempotencyKeyReused: row(422, false, 'caller', 'The idempotency key belongs to another request'),
   invalidDefinition: row(422, false, 'author', 'The task definition is not valid'),

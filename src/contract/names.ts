@@ -51,10 +51,18 @@ export function reservedParameterName(name: string): string | undefined {
   return prefix === undefined ? undefined : `names that start with ${prefix} are reserved`;
 }
 
-const readonlyInShells: ReadonlySet<string> = new Set(['UID', 'EUID', 'PPID', 'BASHOPTS', 'SHELLOPTS', 'BASH_VERSINFO']);
+const readonlyInShells: ReadonlySet<string> = new Set([
+  'UID',
+  'EUID',
+  'PPID',
+  'BASHOPTS',
+  'SHELLOPTS',
+  'BASH_VERSINFO',
+]);
 
 /** Why the author's `environment` may not set this name. Authors are trusted with more: all but Errand's own names, the loader's, and what no shell can set. */
 export function reservedEnvironmentName(name: string): string | undefined {
-  if (name.startsWith('ERRAND_') || name.startsWith('LD_')) return `names that start with ${name.slice(0, name.indexOf('_') + 1)} are reserved`;
+  if (name.startsWith('ERRAND_') || name.startsWith('LD_'))
+    return `names that start with ${name.slice(0, name.indexOf('_') + 1)} are reserved`;
   return readonlyInShells.has(name) ? `${name} is read-only in shells` : undefined;
 }

@@ -16,9 +16,13 @@ export const labelsSchema = z
   .record(z.string().regex(labelNamePattern), z.string().max(limits.labelLength))
   .refine((labels) => Object.keys(labels).length <= limits.labels, { message: `at most ${limits.labels} labels` });
 
-const valueSchema = z.json().meta({ description: 'A string; a JSON number or boolean is taken too, and any JSON for a parameter of type json' });
+const valueSchema = z
+  .json()
+  .meta({ description: 'A string; a JSON number or boolean is taken too, and any JSON for a parameter of type json' });
 
-export const requestParametersSchema = z.array(z.strictObject({ name: z.string().max(200), value: valueSchema })).max(limits.parameters);
+export const requestParametersSchema = z
+  .array(z.strictObject({ name: z.string().max(200), value: valueSchema }))
+  .max(limits.parameters);
 
 /** The body of `POST /api/runs`. The original `{taskName, parameters}` is valid as it stands. */
 export const runRequestSchema = z

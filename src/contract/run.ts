@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { taskDefinitionSchema } from './task-definition.ts';
 
-export const runStates = ['queued', 'starting', 'running', 'succeeded', 'failed', 'timedOut', 'canceled', 'expired', 'lost'] as const;
+export const runStates = [
+  'queued',
+  'starting',
+  'running',
+  'succeeded',
+  'failed',
+  'timedOut',
+  'canceled',
+  'expired',
+  'lost',
+] as const;
 export type RunState = (typeof runStates)[number];
 
 export const terminalStates = ['succeeded', 'failed', 'timedOut', 'canceled', 'expired', 'lost'] as const;
@@ -49,7 +59,9 @@ export const logFactsSchema = z.object({
   sha256: z.string().regex(/^[a-f0-9]{64}$/),
   truncated: z.boolean().meta({ description: 'The log reached its cap; it ends with a mark' }),
   droppedBytes: z.int().min(0),
-  complete: z.boolean().meta({ description: 'False where the runner died before it could say that it had written everything' }),
+  complete: z
+    .boolean()
+    .meta({ description: 'False where the runner died before it could say that it had written everything' }),
 });
 export type LogFacts = z.infer<typeof logFactsSchema>;
 
@@ -61,10 +73,15 @@ export const attemptSchema = z
     region: z.string().optional(),
     containerId: z.string().optional(),
     imageDigest: z.string().optional(),
-    phase: z.string().optional().meta({ description: 'What is being done while it starts, for people: pulling 3 of 7 layers' }),
+    phase: z
+      .string()
+      .optional()
+      .meta({ description: 'What is being done while it starts, for people: pulling 3 of 7 layers' }),
     openedAt: instant,
     createdAt: instant.optional(),
-    fencedAt: instant.optional().meta({ description: 'When the runner took the fence: user code may run from here on' }),
+    fencedAt: instant
+      .optional()
+      .meta({ description: 'When the runner took the fence: user code may run from here on' }),
     endedAt: instant.optional(),
     fetchMs: z.int().optional(),
     runMs: z.int().optional(),
@@ -72,7 +89,12 @@ export const attemptSchema = z
     signal: z.string().optional(),
     reason: z.enum(endReasons).optional(),
     message: z.string().optional(),
-    counted: z.boolean().meta({ description: 'False where the fence proves that nothing was started: such an attempt does not count against retry.maxAttempts' }),
+    counted: z
+      .boolean()
+      .meta({
+        description:
+          'False where the fence proves that nothing was started: such an attempt does not count against retry.maxAttempts',
+      }),
     containerGone: z.boolean(),
     log: logFactsSchema.optional(),
   })
@@ -113,7 +135,9 @@ export const runSchema = z
     files: z.array(outputFileSchema),
     log: logFactsSchema.optional(),
     cancel: z.object({ by: z.string(), at: instant }).optional(),
-    resolution: z.object({ outcome: z.enum(['succeeded', 'failed']), note: z.string(), by: z.string(), at: instant }).optional(),
+    resolution: z
+      .object({ outcome: z.enum(['succeeded', 'failed']), note: z.string(), by: z.string(), at: instant })
+      .optional(),
     rerunOf: z.string().optional(),
     executable: z.object({ name: z.string(), sha256: z.string(), etag: z.string(), bytes: z.int() }),
     definition: taskDefinitionSchema,
@@ -123,7 +147,9 @@ export const runSchema = z
 
 export type RunView = z.infer<typeof runSchema>;
 
-export const runPageSchema = z.object({ runs: z.array(runSchema), cursor: z.string().optional() }).meta({ id: 'RunPage' });
+export const runPageSchema = z
+  .object({ runs: z.array(runSchema), cursor: z.string().optional() })
+  .meta({ id: 'RunPage' });
 export type RunPage = z.infer<typeof runPageSchema>;
 
 /** What `plan` answers: everything resolved and checked, nothing started. */

@@ -10,13 +10,23 @@ const jsonScalar = z.union([z.string(), z.number(), z.boolean()]);
 
 export const parameterSchema = z
   .strictObject({
-    parameterName: z.string().regex(variableNamePattern).meta({ description: 'Name of the environment variable that the executable reads' }),
-    parameterType: z.enum(parameterTypes).meta({ description: 'Values travel as strings and are checked against this type' }),
+    parameterName: z
+      .string()
+      .regex(variableNamePattern)
+      .meta({ description: 'Name of the environment variable that the executable reads' }),
+    parameterType: z
+      .enum(parameterTypes)
+      .meta({ description: 'Values travel as strings and are checked against this type' }),
     required: z.boolean().default(false),
     description: z.string().max(1000).optional(),
     default: jsonScalar.optional().meta({ description: 'Taken where the request gives no value' }),
     enum: z.array(jsonScalar).min(1).max(100).optional().meta({ description: 'The only values allowed' }),
-    pattern: z.string().min(1).max(500).optional().meta({ description: 'RE2 regular expression that must match somewhere in the value; anchor it with ^ and $' }),
+    pattern: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .meta({ description: 'RE2 regular expression that must match somewhere in the value; anchor it with ^ and $' }),
     minLength: z.int().min(0).max(32768).optional().meta({ description: 'In characters' }),
     maxLength: z.int().min(0).max(32768).optional().meta({ description: 'In characters' }),
     minimum: z.number().optional(),
@@ -35,11 +45,22 @@ export const parameterSchema = z
 const seconds = (minimum: number, maximum: number) => z.int().min(minimum).max(maximum);
 
 export const timeoutsSchema = z.strictObject({
-  queueSeconds: seconds(1, 2_592_000).default(86_400).meta({ description: 'From accepting the request to its first start' }),
-  startSeconds: seconds(1, 3_600).default(240).meta({ description: 'From opening an attempt to the start of the executable, image pull included' }),
-  runSeconds: seconds(1, 518_400).default(3_600).meta({ description: 'How long the executable may run (at most 6 days)' }),
+  queueSeconds: seconds(1, 2_592_000)
+    .default(86_400)
+    .meta({ description: 'From accepting the request to its first start' }),
+  startSeconds: seconds(1, 3_600)
+    .default(240)
+    .meta({ description: 'From opening an attempt to the start of the executable, image pull included' }),
+  runSeconds: seconds(1, 518_400)
+    .default(3_600)
+    .meta({ description: 'How long the executable may run (at most 6 days)' }),
   graceSeconds: seconds(1, 600).default(30).meta({ description: 'Between TERM and KILL' }),
-  totalSeconds: seconds(1, 5_184_000).optional().meta({ description: 'From accepting the request to its end, retries included. Default: 90,000, or what the other limits add up to where that is more' }),
+  totalSeconds: seconds(1, 5_184_000)
+    .optional()
+    .meta({
+      description:
+        'From accepting the request to its end, retries included. Default: 90,000, or what the other limits add up to where that is more',
+    }),
 });
 
 export const retrySchema = z.strictObject({
@@ -48,8 +69,15 @@ export const retrySchema = z.strictObject({
     .array(z.enum(['start', 'lost', 'exitCode', 'timeout']))
     .max(4)
     .default([])
-    .meta({ description: 'Causes that are tried again: start (the container did not start), lost (it vanished), exitCode (see exitCodes), timeout (runSeconds over)' }),
-  exitCodes: z.array(z.int().min(1).max(255)).max(255).default([]).meta({ description: 'Exit codes tried again under exitCode; none given means all but 0' }),
+    .meta({
+      description:
+        'Causes that are tried again: start (the container did not start), lost (it vanished), exitCode (see exitCodes), timeout (runSeconds over)',
+    }),
+  exitCodes: z
+    .array(z.int().min(1).max(255))
+    .max(255)
+    .default([])
+    .meta({ description: 'Exit codes tried again under exitCode; none given means all but 0' }),
   backoff: z
     .strictObject({
       initialSeconds: z.number().min(0).max(86_400).default(5),
@@ -61,7 +89,11 @@ export const retrySchema = z.strictObject({
 
 export const concurrencySchema = z.strictObject({
   limit: z.int().min(1).max(1000).meta({ description: 'How many runs of this task may be under way at once' }),
-  key: z.string().regex(variableNamePattern).optional().meta({ description: 'A parameter: the limit then counts per value of it' }),
+  key: z
+    .string()
+    .regex(variableNamePattern)
+    .optional()
+    .meta({ description: 'A parameter: the limit then counts per value of it' }),
   onLimit: z.enum(['queue', 'reject']).default('queue'),
 });
 
@@ -71,7 +103,10 @@ export const taskDefinitionSchema = z
     $schema: z.string().max(500).optional(),
     taskName: z.string().regex(taskNamePattern),
     dockerImage: z.string().max(500).regex(imagePattern),
-    scriptName: z.string().regex(scriptNamePattern).meta({ description: 'The executable, stored beside this document' }),
+    scriptName: z
+      .string()
+      .regex(scriptNamePattern)
+      .meta({ description: 'The executable, stored beside this document' }),
     scriptParameters: z.array(parameterSchema).max(100).default([]),
     description: z.string().max(4000).optional(),
     resources: z
@@ -86,10 +121,15 @@ export const taskDefinitionSchema = z
     identity: z
       .string()
       .max(500)
-      .regex(/^\/subscriptions\/[^/\s]+\/resource[gG]roups\/[^/\s]+\/providers\/Microsoft\.ManagedIdentity\/userAssignedIdentities\/[^/\s]+$/)
+      .regex(
+        /^\/subscriptions\/[^/\s]+\/resource[gG]roups\/[^/\s]+\/providers\/Microsoft\.ManagedIdentity\/userAssignedIdentities\/[^/\s]+$/,
+      )
       .optional()
       .meta({ description: 'Resource id of the user-assigned managed identity that the task acts as' }),
-    environment: z.record(z.string().regex(variableNamePattern), z.string().max(32_768)).default({}).meta({ description: "The author's own variables, fixed" }),
+    environment: z
+      .record(z.string().regex(variableNamePattern), z.string().max(32_768))
+      .default({})
+      .meta({ description: "The author's own variables, fixed" }),
     container: z
       .strictObject({
         user: z
@@ -101,7 +141,21 @@ export const taskDefinitionSchema = z
         readOnlyRoot: z.boolean().default(false),
         network: z.enum(['default', 'none']).default('default'),
         capabilities: z
-          .array(z.enum(['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'NET_BIND_SERVICE', 'NET_RAW', 'SETGID', 'SETUID', 'SETPCAP', 'SYS_CHROOT']))
+          .array(
+            z.enum([
+              'CHOWN',
+              'DAC_OVERRIDE',
+              'FOWNER',
+              'FSETID',
+              'KILL',
+              'NET_BIND_SERVICE',
+              'NET_RAW',
+              'SETGID',
+              'SETUID',
+              'SETPCAP',
+              'SYS_CHROOT',
+            ]),
+          )
           .max(11)
           .default([])
           .meta({ description: 'Linux capabilities given back; by default a task has none' }),
@@ -118,11 +172,16 @@ export const taskDefinitionSchema = z
         failedSeconds: seconds(0, 604_800).default(0),
       })
       .prefault({})
-      .meta({ description: 'How long the ended container is kept to look at; log and result are kept with the record' }),
+      .meta({
+        description: 'How long the ended container is kept to look at; log and result are kept with the record',
+      }),
     allowUnfenced: z
       .boolean()
       .default(false)
-      .meta({ description: 'On platforms with signed URLs: run even where the image has no curl. The run then has no fence, no result and no complete log, and says so' }),
+      .meta({
+        description:
+          'On platforms with signed URLs: run even where the image has no curl. The run then has no fence, no result and no complete log, and says so',
+      }),
     enabled: z.boolean().default(true),
   })
   .meta({ id: 'TaskDefinition' });

@@ -34,7 +34,13 @@ interface Resolved {
  * the index of open runs. A wake-up without a record is dropped; a record without a wake-up would wait for the sweep.
  * Throws every error of a request; nothing has happened then.
  */
-export async function accept(context: Context, definitions: Definitions, request: RunRequest, asker: Asker, rerunOf?: string): Promise<Accepted> {
+export async function accept(
+  context: Context,
+  definitions: Definitions,
+  request: RunRequest,
+  asker: Asker,
+  rerunOf?: string,
+): Promise<Accepted> {
   const { storage, clock, sealer, queue, policy } = context;
   const requestHash = sealer.mac(canonical(request));
   const key = asker.idempotencyKey === undefined ? undefined : hashedKey(asker.principal, asker.idempotencyKey);
@@ -82,7 +88,12 @@ export async function accept(context: Context, definitions: Definitions, request
   await queue.schedule({ runId: id, wakeId }, wakeAt);
   if (await storage.createRun(run)) return { run, created: true };
   const existing = await storage.getRun(id);
-  if (existing === undefined) throw new ErrandError('storageUnavailable', `run ${id} was created and is not there: ask again with the same idempotency key`, { runId: id });
+  if (existing === undefined)
+    throw new ErrandError(
+      'storageUnavailable',
+      `run ${id} was created and is not there: ask again with the same idempotency key`,
+      { runId: id },
+    );
   return { run: existing, created: false };
 }
 
@@ -93,8 +104,14 @@ export async function plan(context: Context, definitions: Definitions, request: 
   const [slot] = definition.concurrency === undefined ? [] : slotsOf(context, definition, checked);
   const queue = slot === undefined ? [] : await storage.slotQueue(slot.key);
   const notes: string[] = [];
-  if (!driver.capabilities.isolation) notes.push(`${driver.name} is no sandbox: the executable runs as a process of this machine, and the image ${definition.dockerImage} is not used`);
-  if (definition.sha256 === undefined) notes.push('the definition pins no sha256: whoever can write the executable decides what runs ("errand push" pins it)');
+  if (!driver.capabilities.isolation)
+    notes.push(
+      `${driver.name} is no sandbox: the executable runs as a process of this machine, and the image ${definition.dockerImage} is not used`,
+    );
+  if (definition.sha256 === undefined)
+    notes.push(
+      'the definition pins no sha256: whoever can write the executable decides what runs ("errand push" pins it)',
+    );
   return {
     taskName: definition.taskName,
     image: definition.dockerImage,
@@ -104,66 +121,129 @@ export async function plan(context: Context, definitions: Definitions, request: 
     timeouts: definition.timeouts,
     resources: definition.resources,
     platform: driver.name,
-    ...(slot === undefined ? {} : { concurrency: { key: slot.key, limit: slot.limit, held: queue.filter(({ held }) => held).length, waiting: queue.filter(({ held }) => !held).length } }),
+    ...(slot === undefined
+      ? {}
+      : {
+          concurrency: {
+            key: slot.key,
+            limit: slot.limit,
+            held: queue.filter(({ held }) => held).length,
+            waiting: queue.filter(({ held }) => !held).length,
+          },
+        }),
     notes,
   };
 }
 
 async function resolve(context: Context, definitions: Definitions, request: RunRequest): Promise<Resolved> {
   const { definition: stored } = await definitions.load(request.taskName);
-  if (!stored.enabled) throw new ErrandError('taskDisabled', `${stored.taskName} is switched off by its author: "enabled" is false in its definition`);
+  if (!stored.enabled)
+    throw new ErrandError(
+      'taskDisabled',
+      `${stored.taskName} is switched off by its author: "enabled" is false in its definition`,
+    );
   const unfit = platformProblems(stored, context.driver.name, context.driver.capabilities);
-  if (unfit.length > 0) throw new ErrandError('invalidDefinition', `${stored.taskName} cannot run on ${context.driver.name}: ${summary(unfit)}`, { problems: unfit });
+  if (unfit.length > 0)
+    throw new ErrandError(
+      'invalidDefinition',
+      `${stored.taskName} cannot run on ${context.driver.name}: ${summary(unfit)}`,
+      { problems: unfit },
+    );
 
   const checked = checkParameters(stored, request.parameters);
   const problems = [...checked.problems, ...timeoutProblems(stored, request)];
   if (problems.length > 0) throw new ErrandError('invalidRequest', summary(problems), { problems });
 
   const found = await context.artifacts.describe(stored.scriptName);
-  if (found === undefined) throw new ErrandError('executableMissing', `${stored.taskName} names the executable ${stored.scriptName}, which is not there: push the task again`);
+  if (found === undefined)
+    throw new ErrandError(
+      'executableMissing',
+      `${stored.taskName} names the executable ${stored.scriptName}, which is not there: push the task again`,
+    );
   if (stored.sha256 !== undefined && stored.sha256 !== found.sha256) {
-    throw new ErrandError('executableMissing', `${stored.scriptName} is not what ${stored.taskName} pins: its SHA-256 is ${found.sha256}, the definition says ${stored.sha256}. Push the task again`);
+    throw new ErrandError(
+      'executableMissing',
+      `${stored.scriptName} is not what ${stored.taskName} pins: its SHA-256 is ${found.sha256}, the definition says ${stored.sha256}. Push the task again`,
+    );
   }
   const definition = { ...stored, timeouts: { ...stored.timeouts, ...defined(request.timeouts) } };
-  return { definition, executable: { name: found.name, sha256: found.sha256, etag: found.etag, bytes: found.bytes }, checked };
+  return {
+    definition,
+    executable: { name: found.name, sha256: found.sha256, etag: found.etag, bytes: found.bytes },
+    checked,
+  };
 }
 
 function timeoutProblems(definition: TaskDefinition, request: RunRequest): Problem[] {
   return Object.entries(defined(request.timeouts)).flatMap(([field, seconds]): Problem[] => {
     const limit = definition.timeouts[field as keyof TaskDefinition['timeouts']];
     if (limit === undefined || seconds <= limit) return [];
-    return [{ path: `/timeouts/${field}`, code: 'tooLarge', message: `${field} may only be shortened: the definition of ${definition.taskName} says ${limit}`, allowed: { maximum: limit } }];
+    return [
+      {
+        path: `/timeouts/${field}`,
+        code: 'tooLarge',
+        message: `${field} may only be shortened: the definition of ${definition.taskName} says ${limit}`,
+        allowed: { maximum: limit },
+      },
+    ];
   });
 }
 
 function defined<T extends object>(fields: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]: NonNullable<T[K]> };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: NonNullable<T[K]>;
+  };
 }
 
 /** The task's own slot before the platform's: whoever holds the platform's waits for nothing more, so nobody waits in a circle. */
-function slotsOf(context: Context, definition: TaskDefinition, checked: CheckedParameters): { key: string; limit: number }[] {
+function slotsOf(
+  context: Context,
+  definition: TaskDefinition,
+  checked: CheckedParameters,
+): { key: string; limit: number }[] {
   const { concurrency, taskName } = definition;
   const { name, capabilities } = context.driver;
   const platform = { key: `platform:${name}`, limit: capabilities.maximumRunners };
   if (concurrency === undefined) return [platform];
   if (concurrency.key === undefined) return [{ key: `task:${taskName}`, limit: concurrency.limit }, platform];
   const value = checked.parameters.find((parameter) => parameter.name === concurrency.key)?.value ?? '';
-  return [{ key: `task:${taskName}:${concurrency.key}:${sha256(value).slice(0, 32)}`, limit: concurrency.limit }, platform];
+  return [
+    { key: `task:${taskName}:${concurrency.key}:${sha256(value).slice(0, 32)}`, limit: concurrency.limit },
+    platform,
+  ];
 }
 
 /** Where the task says `reject`, the slot is taken before anything is stored: a run is accepted only with it. */
-async function rejectIfFull(context: Context, definition: TaskDefinition, slots: RunRecord['slots'], id: string, now: number): Promise<void> {
+async function rejectIfFull(
+  context: Context,
+  definition: TaskDefinition,
+  slots: RunRecord['slots'],
+  id: string,
+  now: number,
+): Promise<void> {
   const [slot] = slots;
   if (definition.concurrency?.onLimit !== 'reject' || slot === undefined) return;
   const { held } = await context.storage.takeSlot({ key: slot.key, holder: id, limit: slot.limit, at: instant(now) });
   if (held) return;
   await context.storage.releaseSlot(slot.key, id);
-  throw new ErrandError('concurrencyLimitReached', `${definition.taskName} already runs ${slot.limit} times${definition.concurrency.key === undefined ? '' : ` with this ${definition.concurrency.key}`}: try again when one has ended`, { retryAfterSeconds: 5 });
+  throw new ErrandError(
+    'concurrencyLimitReached',
+    `${definition.taskName} already runs ${slot.limit} times${definition.concurrency.key === undefined ? '' : ` with this ${definition.concurrency.key}`}: try again when one has ended`,
+    { retryAfterSeconds: 5 },
+  );
 }
 
-async function sameRequest(context: Context, claimed: { requestHash: string; runId: string }, requestHash: string): Promise<RunRecord | undefined> {
+async function sameRequest(
+  context: Context,
+  claimed: { requestHash: string; runId: string },
+  requestHash: string,
+): Promise<RunRecord | undefined> {
   if (claimed.requestHash !== requestHash) {
-    throw new ErrandError('idempotencyKeyReused', `this Idempotency-Key was used for another request, which became run ${claimed.runId}: use a new key for a new request`, { runId: claimed.runId });
+    throw new ErrandError(
+      'idempotencyKeyReused',
+      `this Idempotency-Key was used for another request, which became run ${claimed.runId}: use a new key for a new request`,
+      { runId: claimed.runId },
+    );
   }
   return context.storage.getRun(claimed.runId);
 }
@@ -171,7 +251,12 @@ async function sameRequest(context: Context, claimed: { requestHash: string; run
 function canonical(request: RunRequest): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const sorted = (fields: object) => Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([request.taskName, request.parameters.toSorted(byName).map(({ name, value }) => [name, value]), sorted(request.labels), sorted(defined(request.timeouts))]);
+  return JSON.stringify([
+    request.taskName,
+    request.parameters.toSorted(byName).map(({ name, value }) => [name, value]),
+    sorted(request.labels),
+    sorted(defined(request.timeouts)),
+  ]);
 }
 
 function hashedKey(principal: string, key: string): string {

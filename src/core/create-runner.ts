@@ -38,7 +38,10 @@ export async function createRunner(context: Context, run: StartingRun): Promise<
   } catch (error) {
     await lease.release();
     await giveUp(context, run.id, attempt, exchange, error).catch((cause: unknown) => {
-      logger.error({ runId: run.id, attempt: attempt.number, err: cause }, 'could not record why the container was not created; the next look at the run finds out');
+      logger.error(
+        { runId: run.id, attempt: attempt.number, err: cause },
+        'could not record why the container was not created; the next look at the run finds out',
+      );
     });
   }
 }
@@ -67,7 +70,12 @@ function isWanted(run: RunRecord | undefined, attempt: AttemptRecord): boolean {
 }
 
 /** Records what was created. Where the attempt was given up meanwhile, the container finds the fence taken and runs nothing: it is removed. */
-async function markCreated(context: Context, runId: string, attempt: AttemptRecord, created: CreatedRunner): Promise<void> {
+async function markCreated(
+  context: Context,
+  runId: string,
+  attempt: AttemptRecord,
+  created: CreatedRunner,
+): Promise<void> {
   const now = instant(context.clock.now());
   const after = await amend(context.storage, runId, context.newId, (run) => {
     const current = run.attempts.find(({ number }) => number === attempt.number);
@@ -85,23 +93,37 @@ function isGivenUp(attempt: AttemptRecord): boolean {
 }
 
 /** What the failure proves decides what comes of it: a refusal is fenced off with its reason, anything else leaves the question open. */
-async function giveUp(context: Context, runId: string, attempt: AttemptRecord, exchange: Exchange, error: unknown): Promise<void> {
+async function giveUp(
+  context: Context,
+  runId: string,
+  attempt: AttemptRecord,
+  exchange: Exchange,
+  error: unknown,
+): Promise<void> {
   const why = refusal(error);
   const message = error instanceof Error ? error.message : String(error);
   if (why !== undefined) {
     await exchange.takeFence({ by: 'orchestrator', why, message, at: instant(context.clock.now()) });
   } else {
-    context.logger.warn({ runId, attempt: attempt.number, err: error }, 'creating the container did not end well; looking what came of it');
+    context.logger.warn(
+      { runId, attempt: attempt.number, err: error },
+      'creating the container did not end well; looking what came of it',
+    );
   }
   // The lease ends now, so that the next look need not wait for it.
-  await amend(context.storage, runId, context.newId, (run) => (isWanted(run, attempt) ? withAttempt(run, { lease: { ...attempt.lease, until: instant(context.clock.now()) } }) : undefined));
+  await amend(context.storage, runId, context.newId, (run) =>
+    isWanted(run, attempt)
+      ? withAttempt(run, { lease: { ...attempt.lease, until: instant(context.clock.now()) } })
+      : undefined,
+  );
 }
 
 function refusal(error: unknown): FenceReason | undefined {
   if (error instanceof StartRefused) return { kind: 'startFailed', reason: error.reason, permanent: error.permanent };
   if (!(error instanceof ErrandError)) return undefined;
   if (error.code === 'secretUnavailable') return { kind: 'startFailed', reason: 'secretUnavailable', permanent: false };
-  if (error.code === 'executableMissing') return { kind: 'startFailed', reason: 'executableUnavailable', permanent: true };
+  if (error.code === 'executableMissing')
+    return { kind: 'startFailed', reason: 'executableUnavailable', permanent: true };
   return undefined;
 }
 
@@ -124,15 +146,20 @@ function keepLease(context: Context, runId: string, attempt: AttemptRecord): Lea
   const renew = async () => {
     const until = instant(clock.now() + policy.leaseMs);
     const run = await amend(storage, runId, context.newId, (current) =>
-      isWanted(current, attempt) ? withAttempt(current, { lease: { by: context.owner, until }, ...(phase === undefined ? {} : { phase }) }) : undefined,
+      isWanted(current, attempt)
+        ? withAttempt(current, { lease: { by: context.owner, until }, ...(phase === undefined ? {} : { phase }) })
+        : undefined,
     );
-    if (!isWanted(run, attempt)) unwanted.abort(new Error(`attempt ${attempt.number} of run ${runId} is no longer wanted`));
+    if (!isWanted(run, attempt))
+      unwanted.abort(new Error(`attempt ${attempt.number} of run ${runId} is no longer wanted`));
   };
 
   const loop = async () => {
     for (;;) {
       await clock.sleep(policy.leaseMs / 3, { signal: ended.signal });
-      await renew().catch((error: unknown) => logger.warn({ runId, err: error }, 'could not renew the lease of an attempt'));
+      await renew().catch((error: unknown) =>
+        logger.warn({ runId, err: error }, 'could not renew the lease of an attempt'),
+      );
     }
   };
   const running = loop().catch((error: unknown) => {

@@ -32,6 +32,7 @@ function totalSeconds(run: RunRecord): number {
   const { queueSeconds, startSeconds, runSeconds, graceSeconds, totalSeconds: given } = run.definition.timeouts;
   if (given !== undefined) return given;
   const { maxAttempts, backoff } = run.definition.retry;
-  const sum = queueSeconds + maxAttempts * (startSeconds + runSeconds + graceSeconds) + (maxAttempts - 1) * backoff.maxSeconds;
+  const sum =
+    queueSeconds + maxAttempts * (startSeconds + runSeconds + graceSeconds) + (maxAttempts - 1) * backoff.maxSeconds;
   return Math.max(defaultTotalSeconds, sum);
 }

@@ -3,7 +3,16 @@ import { queueDeadline, runDeadline, startDeadline, totalDeadline } from './dead
 import type { Policy } from './policy.ts';
 import type { Fence, FenceReason, OrchestratorFence } from './ports/artifact-store.ts';
 import type { Observation } from './ports/runner-driver.ts';
-import { currentAttempt, type AttemptRecord, type EndedRun, type QueuedRun, type RunRecord, type RunningRun, type StartingRun, type Waiting } from './run-record.ts';
+import {
+  currentAttempt,
+  type AttemptRecord,
+  type EndedRun,
+  type QueuedRun,
+  type RunRecord,
+  type RunningRun,
+  type StartingRun,
+  type Waiting,
+} from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
 import type { RunEvent } from './transition.ts';
 
@@ -74,34 +83,50 @@ function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy): 
 
   if (seen.slots === undefined) return { do: 'takeSlots' };
   if (!seen.slots.held) {
-    return { do: 'wait', until: Math.min(now + policy.safetyLookMs, limit), waiting: waitingForSlot(run, seen.slots.blockedBy) };
+    return {
+      do: 'wait',
+      until: Math.min(now + policy.safetyLookMs, limit),
+      waiting: waitingForSlot(run, seen.slots.blockedBy),
+    };
   }
   return { do: 'openAttempt' };
 }
 
 function decideStarting(run: StartingRun, seen: Seen, now: number, policy: Policy, random: number): Step {
   const attempt = currentAttempt(run);
-  if (seen.fence?.by === 'orchestrator') return { do: 'apply', event: { type: 'fencedOff', fence: seen.fence, at: now, random } };
+  if (seen.fence?.by === 'orchestrator')
+    return { do: 'apply', event: { type: 'fencedOff', fence: seen.fence, at: now, random } };
   if (seen.fence?.by === 'runner') return { do: 'apply', event: { type: 'started', fencedAt: seen.fence.at, at: now } };
 
-  const take = (why: FenceReason, message: string): Step => ({ do: 'takeFence', fence: { by: 'orchestrator', why, message, at: instant(now) } });
+  const take = (why: FenceReason, message: string): Step => ({
+    do: 'takeFence',
+    fence: { by: 'orchestrator', why, message, at: instant(now) },
+  });
   if (run.cancel !== undefined) return take({ kind: 'canceled' }, 'canceled before the executable started');
-  if (now >= totalDeadline(run)) return take({ kind: 'totalTimeout' }, 'totalSeconds was over before the executable started');
+  if (now >= totalDeadline(run))
+    return take({ kind: 'totalTimeout' }, 'totalSeconds was over before the executable started');
   if (now >= startDeadline(run)) {
     const { startSeconds } = run.definition.timeouts;
     const doing = attempt.phase === undefined ? '' : ` (last seen: ${attempt.phase})`;
-    return take({ kind: 'startTimeout' }, `the executable did not start within ${startSeconds} s${doing}: raise timeouts.startSeconds if the image is large`);
+    return take(
+      { kind: 'startTimeout' },
+      `the executable did not start within ${startSeconds} s${doing}: raise timeouts.startSeconds if the image is large`,
+    );
   }
 
   const deadline = Math.min(startDeadline(run), totalDeadline(run));
   const leaseUntil = fromInstant(attempt.lease.until);
   if (attempt.createdAt === undefined && leaseUntil > now) return { do: 'wait', until: Math.min(leaseUntil, deadline) };
   if (seen.container === undefined) return { do: 'observe' };
-  if (seen.container === 'unreachable') return { do: 'wait', until: Math.min(now + policy.safetyLookMs, deadline), stale: true };
+  if (seen.container === 'unreachable')
+    return { do: 'wait', until: Math.min(now + policy.safetyLookMs, deadline), stale: true };
 
   switch (seen.container.state) {
     case 'absent':
-      return take({ kind: 'notCreated' }, 'there is no container: whoever was to create it did not, or it vanished before the executable started');
+      return take(
+        { kind: 'notCreated' },
+        'there is no container: whoever was to create it did not, or it vanished before the executable started',
+      );
     case 'created':
       return take({ kind: 'notCreated' }, 'the container was created and never started');
     case 'foreign':
@@ -112,7 +137,10 @@ function decideStarting(run: StartingRun, seen: Seen, now: number, policy: Polic
     case 'exited': {
       const { exitCode, tail } = seen.container;
       const printed = tail === '' ? '' : `: ${tail}`;
-      return take({ kind: 'startFailed', reason: 'exitedEarly', permanent: false }, `the container ended with exit code ${exitCode} before the executable started${printed}`);
+      return take(
+        { kind: 'startFailed', reason: 'exitedEarly', permanent: false },
+        `the container ended with exit code ${exitCode} before the executable started${printed}`,
+      );
     }
     case 'running':
       return { do: 'wait', until: Math.min(now + policy.safetyLookMs, deadline) };
@@ -123,8 +151,10 @@ function decideRunning(run: RunningRun, seen: Seen, now: number, policy: Policy)
   if (seen.result !== undefined && !('invalid' in seen.result)) return { do: 'settle', result: seen.result };
 
   if (run.stop === undefined) {
-    if (now >= totalDeadline(run)) return { do: 'apply', event: { type: 'stopRequested', cause: 'totalTimeout', at: now } };
-    if (now >= runDeadline(run, policy)) return { do: 'apply', event: { type: 'stopRequested', cause: 'runTimeout', at: now } };
+    if (now >= totalDeadline(run))
+      return { do: 'apply', event: { type: 'stopRequested', cause: 'totalTimeout', at: now } };
+    if (now >= runDeadline(run, policy))
+      return { do: 'apply', event: { type: 'stopRequested', cause: 'runTimeout', at: now } };
   }
 
   if (seen.container === undefined) return { do: 'observe' };
@@ -137,20 +167,26 @@ function decideRunning(run: RunningRun, seen: Seen, now: number, policy: Policy)
     case 'foreign':
       return { do: 'settle', lost: { reason: 'vanished', message: 'the container is gone and left no result' } };
     case 'created':
-      return { do: 'settle', lost: { reason: 'noResult', message: 'the fence was taken, but the container was never started' } };
+      return {
+        do: 'settle',
+        lost: { reason: 'noResult', message: 'the fence was taken, but the container was never started' },
+      };
     case 'exited':
       return { do: 'settle', lost: whyNoResult(seen.container, seen.result) };
     case 'running': {
       if (run.stop === undefined) return { do: 'wait', until: next };
       const sentUntil = run.stop.sentUntil === undefined ? now : fromInstant(run.stop.sentUntil);
-      return sentUntil > now ? { do: 'wait', until: sentUntil } : { do: 'stop', graceSeconds: run.definition.timeouts.graceSeconds };
+      return sentUntil > now
+        ? { do: 'wait', until: sentUntil }
+        : { do: 'stop', graceSeconds: run.definition.timeouts.graceSeconds };
     }
   }
 }
 
 function decideEnded(run: EndedRun, now: number): Step {
   const left = run.attempts.filter((attempt) => !attempt.containerGone);
-  const due = (attempt: AttemptRecord) => fromInstant(attempt.endedAt ?? run.endedAt) + retentionSeconds(run, attempt) * 1000;
+  const due = (attempt: AttemptRecord) =>
+    fromInstant(attempt.endedAt ?? run.endedAt) + retentionSeconds(run, attempt) * 1000;
   const removable = left.find((attempt) => due(attempt) <= now);
   if (removable !== undefined) return { do: 'removeContainer', attempt: removable };
   if (run.slots.length > 0) return { do: 'releaseSlots' };
@@ -158,10 +194,24 @@ function decideEnded(run: EndedRun, now: number): Step {
   return { do: 'close' };
 }
 
-function whyNoResult(container: Extract<Observation, { state: 'exited' }>, result: Seen['result']): Pick<Extract<RunEvent, { type: 'ended' }>, 'reason' | 'message'> {
-  if (container.oomKilled) return { reason: 'outOfMemory', message: 'the container was killed for want of memory and left no result: raise resources.memoryInGB' };
-  if (result !== undefined && 'invalid' in result) return { reason: 'invalidResult', message: `the container ended and left a result that cannot be read: ${result.invalid}` };
-  return { reason: 'noResult', message: `the container ended with exit code ${container.exitCode} and left no result: the runner was killed` };
+function whyNoResult(
+  container: Extract<Observation, { state: 'exited' }>,
+  result: Seen['result'],
+): Pick<Extract<RunEvent, { type: 'ended' }>, 'reason' | 'message'> {
+  if (container.oomKilled)
+    return {
+      reason: 'outOfMemory',
+      message: 'the container was killed for want of memory and left no result: raise resources.memoryInGB',
+    };
+  if (result !== undefined && 'invalid' in result)
+    return {
+      reason: 'invalidResult',
+      message: `the container ended and left a result that cannot be read: ${result.invalid}`,
+    };
+  return {
+    reason: 'noResult',
+    message: `the container ended with exit code ${container.exitCode} and left no result: the runner was killed`,
+  };
 }
 
 /** A container whose executable was never started has nothing to look at beyond what the record says. */
@@ -173,8 +223,17 @@ function retentionSeconds(run: RunRecord, attempt: AttemptRecord): number {
 
 function waitingForSlot(run: QueuedRun, slot: string): Waiting {
   const limit = run.slots.find(({ key }) => key === slot)?.limit;
-  if (slot.startsWith('platform:')) return { reason: 'capacity', slot, message: `${limit} runners are under way, which is as many as this Errand may start at once` };
+  if (slot.startsWith('platform:'))
+    return {
+      reason: 'capacity',
+      slot,
+      message: `${limit} runners are under way, which is as many as this Errand may start at once`,
+    };
   const { key } = run.definition.concurrency ?? {};
   const scope = key === undefined ? '' : ` with this value of ${key}`;
-  return { reason: 'concurrency', slot, message: `${limit} ${limit === 1 ? 'run' : 'runs'} of ${run.taskName}${scope} under way, which is its concurrency limit` };
+  return {
+    reason: 'concurrency',
+    slot,
+    message: `${limit} ${limit === 1 ? 'run' : 'runs'} of ${run.taskName}${scope} under way, which is its concurrency limit`,
+  };
 }

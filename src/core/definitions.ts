@@ -20,14 +20,23 @@ export interface Definitions {
   load(taskName: string, signal?: AbortSignal): Promise<StoredTask>;
   list(signal?: AbortSignal): Promise<TaskSummary[]>;
   /** Stores definition and, where given, executable. Throws `invalidDefinition`, `executableMissing`, `preconditionFailed`. */
-  store(taskName: string, document: unknown, executable: Uint8Array | undefined, conditions: { ifMatch?: string | undefined }, signal?: AbortSignal): Promise<StoredTask>;
+  store(
+    taskName: string,
+    document: unknown,
+    executable: Uint8Array | undefined,
+    conditions: { ifMatch?: string | undefined },
+    signal?: AbortSignal,
+  ): Promise<StoredTask>;
   /** Removes the definition, and its executable where no other definition names it. */
   remove(taskName: string, conditions: { ifMatch?: string | undefined }, signal?: AbortSignal): Promise<void>;
 }
 
 const cacheEntries = 1000;
 
-export function definitions(artifacts: ArtifactStore, driver: Pick<RunnerDriver, 'name' | 'capabilities'>): Definitions {
+export function definitions(
+  artifacts: ArtifactStore,
+  driver: Pick<RunnerDriver, 'name' | 'capabilities'>,
+): Definitions {
   const cache = new Map<string, StoredTask>();
 
   async function load(taskName: string, signal?: AbortSignal): Promise<StoredTask> {
@@ -41,7 +50,10 @@ export function definitions(artifacts: ArtifactStore, driver: Pick<RunnerDriver,
     }
     if (found.unchanged) {
       if (cached !== undefined) return cached;
-      throw new ErrandError('artifactsUnavailable', `the artifact store says that ${file} is unchanged, though it was not read before`);
+      throw new ErrandError(
+        'artifactsUnavailable',
+        `the artifact store says that ${file} is unchanged, though it was not read before`,
+      );
     }
     const stored = parse(taskName, found.info, found.body);
     if (cache.size >= cacheEntries) cache.clear();
@@ -66,7 +78,8 @@ export function definitions(artifacts: ArtifactStore, driver: Pick<RunnerDriver,
       const { description, enabled } = definition;
       return { taskName, ...(description === undefined ? {} : { description }), enabled, valid: true };
     } catch (error) {
-      if (error instanceof ErrandError && error.code === 'invalidDefinition') return { taskName, enabled: false, valid: false, problem: error.message };
+      if (error instanceof ErrandError && error.code === 'invalidDefinition')
+        return { taskName, enabled: false, valid: false, problem: error.message };
       throw error;
     }
   }
@@ -77,9 +90,15 @@ export function definitions(artifacts: ArtifactStore, driver: Pick<RunnerDriver,
     store: async (taskName, document, executable, { ifMatch }, signal) => {
       const definition = check(taskName, document);
       const problems = platformProblems(definition, driver.name, driver.capabilities);
-      if (problems.length > 0) throw new ErrandError('invalidDefinition', `${taskName} cannot run on ${driver.name}: ${summary(problems)}`, { problems });
+      if (problems.length > 0)
+        throw new ErrandError('invalidDefinition', `${taskName} cannot run on ${driver.name}: ${summary(problems)}`, {
+          problems,
+        });
       if (executable === undefined && (await artifacts.describe(definition.scriptName, { signal })) === undefined) {
-        throw new ErrandError('executableMissing', `there is no executable ${definition.scriptName} yet: send it along with the definition`);
+        throw new ErrandError(
+          'executableMissing',
+          `there is no executable ${definition.scriptName} yet: send it along with the definition`,
+        );
       }
       // The executable goes first: a definition must never name one that is not there.
       if (executable !== undefined) await artifacts.put(definition.scriptName, executable, { signal });
@@ -114,10 +133,17 @@ export function definitions(artifacts: ArtifactStore, driver: Pick<RunnerDriver,
 /** Checks a document that is to be the definition of `taskName`. Throws `invalidDefinition` with all problems. */
 export function check(taskName: string, document: unknown): TaskDefinition {
   const { definition, problems } = checkDefinition(document);
-  if (problems !== undefined) throw new ErrandError('invalidDefinition', `the definition of ${shorten(taskName)} is not valid: ${summary(problems)}`, { problems });
+  if (problems !== undefined)
+    throw new ErrandError(
+      'invalidDefinition',
+      `the definition of ${shorten(taskName)} is not valid: ${summary(problems)}`,
+      { problems },
+    );
   if (definition.taskName === taskName) return definition;
   const message = `taskName is ${definition.taskName}, but the document belongs to ${shorten(taskName)}: make them the same`;
-  throw new ErrandError('invalidDefinition', message, { problems: [{ path: '/taskName', code: 'inconsistent', message, allowed: taskName }] });
+  throw new ErrandError('invalidDefinition', message, {
+    problems: [{ path: '/taskName', code: 'inconsistent', message, allowed: taskName }],
+  });
 }
 
 function parse(taskName: string, info: ArtifactInfo, body: Uint8Array): StoredTask {
@@ -125,7 +151,11 @@ function parse(taskName: string, info: ArtifactInfo, body: Uint8Array): StoredTa
   try {
     document = JSON.parse(Buffer.from(body).toString('utf8'));
   } catch (cause) {
-    throw new ErrandError('invalidDefinition', `${info.name} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ErrandError(
+      'invalidDefinition',
+      `${info.name} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   return { definition: check(taskName, document), document, etag: info.etag };
 }
@@ -134,7 +164,8 @@ function parse(taskName: string, info: ArtifactInfo, body: Uint8Array): StoredTa
 function scriptNameOf(body: Uint8Array): string | undefined {
   try {
     const document: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
-    const name = document !== null && typeof document === 'object' && 'scriptName' in document ? document.scriptName : undefined;
+    const name =
+      document !== null && typeof document === 'object' && 'scriptName' in document ? document.scriptName : undefined;
     return typeof name === 'string' && scriptNamePattern.test(name) ? name : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
@@ -147,11 +178,17 @@ function fileName(taskName: string): string {
 }
 
 function notFound(taskName: string): ErrandError {
-  return new ErrandError('taskNotFound', `there is no task ${shorten(taskName)}: "errand tasks" lists those that there are, "errand push" adds one`);
+  return new ErrandError(
+    'taskNotFound',
+    `there is no task ${shorten(taskName)}: "errand tasks" lists those that there are, "errand push" adds one`,
+  );
 }
 
 function changed(taskName: string): ErrandError {
-  return new ErrandError('preconditionFailed', `${taskName} has changed since you read it: read it again, and apply your change to that`);
+  return new ErrandError(
+    'preconditionFailed',
+    `${taskName} has changed since you read it: read it again, and apply your change to that`,
+  );
 }
 
 /** Names from outside are repeated in messages, so they are cut. */

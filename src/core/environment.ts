@@ -21,7 +21,11 @@ export interface TaskEnvironment {
 }
 
 /** Puts together what the executable is told, right before the container is created. Throws `secretUnavailable`. */
-export async function taskEnvironment(run: RunRecord, sealer: Sealer, sources: SecretSources): Promise<TaskEnvironment> {
+export async function taskEnvironment(
+  run: RunRecord,
+  sealer: Sealer,
+  sources: SecretSources,
+): Promise<TaskEnvironment> {
   const environment = Object.assign(Object.create(null) as Record<string, string>, run.definition.environment);
   const sealed = run.secrets === undefined ? undefined : sealer.open(run.secrets, run.id);
   const secretNames: string[] = [];
@@ -32,29 +36,50 @@ export async function taskEnvironment(run: RunRecord, sealer: Sealer, sources: S
   return { environment, secretNames };
 }
 
-async function secretValue(definition: TaskDefinition, name: string, sealed: Record<string, string> | undefined, sources: SecretSources): Promise<string> {
+async function secretValue(
+  definition: TaskDefinition,
+  name: string,
+  sealed: Record<string, string> | undefined,
+  sources: SecretSources,
+): Promise<string> {
   const source = definition.scriptParameters.find(({ parameterName }) => parameterName === name)?.valueFrom;
   if (source === undefined) {
     const value = sealed?.[name];
-    if (value === undefined) throw new ErrandError('secretUnavailable', `the value of the secret ${name} is no longer there: ask for the run again`);
+    if (value === undefined)
+      throw new ErrandError(
+        'secretUnavailable',
+        `the value of the secret ${name} is no longer there: ask for the run again`,
+      );
     return value;
   }
-  const [kind, key = ''] = [source.slice(0, source.indexOf(':')), source.slice(source.indexOf(':') + 1)];
-  return kind === 'env' ? fromEnvironment(name, key, sources) : fromFile(name, key, sources);
+  const key = source.slice(source.indexOf(':') + 1);
+  return source.startsWith('env:') ? fromEnvironment(name, key, sources) : fromFile(name, key, sources);
 }
 
 function fromEnvironment(name: string, variable: string, { environment }: SecretSources): string {
   const value = Object.hasOwn(environment, variable) ? environment[variable] : undefined;
-  if (value === undefined) throw new ErrandError('secretUnavailable', `the secret ${name} comes from the variable ${variable}, which the orchestrator does not have: set it and restart`);
+  if (value === undefined)
+    throw new ErrandError(
+      'secretUnavailable',
+      `the secret ${name} comes from the variable ${variable}, which the orchestrator does not have: set it and restart`,
+    );
   return value;
 }
 
 async function fromFile(name: string, file: string, { directory }: SecretSources): Promise<string> {
-  if (directory === undefined) throw new ErrandError('secretUnavailable', `the secret ${name} comes from a file, but no directory of secrets is configured: set ERRAND_SECRETS_DIR`);
+  if (directory === undefined)
+    throw new ErrandError(
+      'secretUnavailable',
+      `the secret ${name} comes from a file, but no directory of secrets is configured: set ERRAND_SECRETS_DIR`,
+    );
   try {
     // A trailing newline is how editors end files, not part of a secret.
     return (await readFile(join(directory, file), 'utf8')).replace(/\r?\n$/, '');
   } catch (cause) {
-    throw new ErrandError('secretUnavailable', `the secret ${name} comes from the file ${file} of the secrets directory, which cannot be read`, { cause });
+    throw new ErrandError(
+      'secretUnavailable',
+      `the secret ${name} comes from the file ${file} of the secrets directory, which cannot be read`,
+      { cause },
+    );
   }
 }

@@ -91,7 +91,8 @@ export function looker(context: Context): Looker {
     try {
       for await (const _ of artifacts.exchange({ runId, attempt }).watch('state', { signal })) look(runId);
     } catch (error) {
-      if (!signal.aborted) logger.warn({ runId, err: error }, 'the exchange of a run cannot be watched; wake-ups go on');
+      if (!signal.aborted)
+        logger.warn({ runId, err: error }, 'the exchange of a run cannot be watched; wake-ups go on');
     }
   }
 

@@ -26,11 +26,16 @@ export interface Orchestrator {
   resolve(runId: string, request: ResolveRequest, by: string): Promise<RunRecord>;
   /** Throws `runNotFound`. */
   get(runId: string): Promise<RunRecord>;
-  list(filter: RunFilter, page: { limit: number; cursor?: string | undefined }): Promise<{ runs: RunRecord[]; cursor?: string }>;
+  list(
+    filter: RunFilter,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<{ runs: RunRecord[]; cursor?: string }>;
   /** With the place in the queue, where the run waits for a slot. */
   view(run: RunRecord): Promise<RunView>;
   /** Resolves when the run has ended, or after `ms`, with the run as it then is. */
   waitForEnd(runId: string, ms: number, signal: AbortSignal): Promise<RunRecord>;
+  /** Calls back when the run may have changed in this process, until the returned function is called. Changes by other processes go unnoticed. */
+  onChange(runId: string, callback: () => void): () => void;
   /** Looks after everything that is open: takes wake-ups, watches the platform, sweeps. */
   start(): Promise<void>;
   sweep(): Promise<SweepReport>;
@@ -54,7 +59,11 @@ export function orchestrator(context: Context): Orchestrator {
 
   async function get(runId: string): Promise<RunRecord> {
     const run = await storage.getRun(runId);
-    if (run === undefined) throw new ErrandError('runNotFound', `there is no run ${JSON.stringify(runId.slice(0, 80))}: "errand runs" lists the latest; records are deleted after their retention`);
+    if (run === undefined)
+      throw new ErrandError(
+        'runNotFound',
+        `there is no run ${JSON.stringify(runId.slice(0, 80))}: "errand runs" lists the latest; records are deleted after their retention`,
+      );
     return run;
   }
 
@@ -63,7 +72,8 @@ export function orchestrator(context: Context): Orchestrator {
   }
 
   async function watchPlatform(): Promise<void> {
-    for await (const { runId } of driver.watch({ instanceId: context.instanceId, signal: closing.signal })) looks.look(runId);
+    for await (const { runId } of driver.watch({ instanceId: context.instanceId, signal: closing.signal }))
+      looks.look(runId);
   }
 
   async function sweepAgainAndAgain(): Promise<void> {
@@ -97,21 +107,35 @@ export function orchestrator(context: Context): Orchestrator {
     rerun: async (runId, request, asker) => {
       const earlier = await get(runId);
       const given = new Set(request.parameters.map(({ name }) => name));
-      const kept = earlier.parameters.flatMap(({ name, value }) => (value === undefined || given.has(name) ? [] : [{ name, value }]));
+      const kept = earlier.parameters.flatMap(({ name, value }) =>
+        value === undefined || given.has(name) ? [] : [{ name, value }],
+      );
       const parameters = [...kept, ...request.parameters];
-      const again: RunRequest = { taskName: earlier.taskName, parameters, labels: request.labels ?? earlier.labels, timeouts: {} };
+      const again: RunRequest = {
+        taskName: earlier.taskName,
+        parameters,
+        labels: request.labels ?? earlier.labels,
+        timeouts: {},
+      };
       const accepted = await accept(context, tasks, again, asker, earlier.id);
       looks.look(accepted.run.id);
       return accepted;
     },
     cancel: async (runId, by) => {
-      const run = await changed(runId, (current) => transition(current, { type: 'cancelRequested', by, at: clock.now() }, policy));
+      const run = await changed(runId, (current) =>
+        transition(current, { type: 'cancelRequested', by, at: clock.now() }, policy),
+      );
       looks.look(runId);
       return run;
     },
     resolve: (runId, { outcome, note }, by) =>
       changed(runId, (run) => {
-        if (run.state !== 'lost') throw new ErrandError('runNotLost', `run ${runId} is ${run.state}: only a lost run, of which nobody knows what came, can be resolved by hand`, { runId });
+        if (run.state !== 'lost')
+          throw new ErrandError(
+            'runNotLost',
+            `run ${runId} is ${run.state}: only a lost run, of which nobody knows what came, can be resolved by hand`,
+            { runId },
+          );
         return { ...run, resolution: { outcome, note, by, at: instant(clock.now()) } };
       }),
     get,
@@ -132,6 +156,7 @@ export function orchestrator(context: Context): Orchestrator {
         await changeOrTime(looks, clock.after, runId, Math.min(left, waitLookMs), signal);
       }
     },
+    onChange: (runId, callback) => looks.onChange(runId, callback),
     start: async () => {
       queue.consume((wakeUp) => looks.onWakeUp(wakeUp));
       loop('the watch of the platform', watchPlatform);
@@ -152,7 +177,13 @@ export function orchestrator(context: Context): Orchestrator {
 }
 
 /** Resolves when the run changed in this process, when the time is over, or with the signal. */
-function changeOrTime(looks: Looker, after: Context['clock']['after'], runId: string, ms: number, signal: AbortSignal): Promise<void> {
+function changeOrTime(
+  looks: Looker,
+  after: Context['clock']['after'],
+  runId: string,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       stopTimer();
@@ -165,4 +196,3 @@ function changeOrTime(looks: Looker, after: Context['clock']['after'], runId: st
     signal.addEventListener('abort', done, { once: true });
   });
 }
-

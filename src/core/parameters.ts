@@ -19,7 +19,11 @@ const numberPattern = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1
 const controlCharacter = new RegExp(String.raw`[\u0000-\u0008\u000b-\u001f\u007f]`, 'u');
 
 /** Checks the values of a request against the definition. Pure; finds all problems, not only the first. */
-export function checkParameters(definition: TaskDefinition, given: RunRequest['parameters'], base: readonly PropertyKey[] = ['parameters']): CheckedParameters {
+export function checkParameters(
+  definition: TaskDefinition,
+  given: RunRequest['parameters'],
+  base: readonly PropertyKey[] = ['parameters'],
+): CheckedParameters {
   const problems: Problem[] = [];
   const values = new Map<string, { text: string; path: string }>();
   const declared = new Map(definition.scriptParameters.map((parameter) => [parameter.parameterName, parameter]));
@@ -28,28 +32,58 @@ export function checkParameters(definition: TaskDefinition, given: RunRequest['p
     const path = pointer([...base, index, 'value']);
     const parameter = declared.get(name);
     if (parameter === undefined) {
-      problems.push({ path: pointer([...base, index, 'name']), code: 'unknownParameter', message: unknownMessage(definition.taskName, name, declared), allowed: [...declared.keys()] });
+      problems.push({
+        path: pointer([...base, index, 'name']),
+        code: 'unknownParameter',
+        message: unknownMessage(definition.taskName, name, declared),
+        allowed: [...declared.keys()],
+      });
     } else if (values.has(name)) {
-      problems.push({ path: pointer([...base, index, 'name']), code: 'duplicate', message: `${name} is given twice: leave one out` });
+      problems.push({
+        path: pointer([...base, index, 'name']),
+        code: 'duplicate',
+        message: `${name} is given twice: leave one out`,
+      });
     } else if (parameter.valueFrom !== undefined) {
-      problems.push({ path, code: 'notAllowed', message: `${name} is read by the orchestrator itself (valueFrom in the definition): leave it out` });
+      problems.push({
+        path,
+        code: 'notAllowed',
+        message: `${name} is read by the orchestrator itself (valueFrom in the definition): leave it out`,
+      });
     } else {
       const text = toText(value, parameter.parameterType);
-      if (text === undefined) problems.push({ path, code: 'wrongType', message: `${name} must be ${describe(parameter)}`, allowed: describe(parameter) });
+      if (text === undefined)
+        problems.push({
+          path,
+          code: 'wrongType',
+          message: `${name} must be ${describe(parameter)}`,
+          allowed: describe(parameter),
+        });
       else values.set(name, { text, path });
     }
   }
 
-  const checked: CheckedParameters = { parameters: [], secrets: Object.create(null) as Record<string, string>, problems };
+  const checked: CheckedParameters = {
+    parameters: [],
+    secrets: Object.create(null) as Record<string, string>,
+    problems,
+  };
   let total = 0;
   for (const parameter of definition.scriptParameters) {
     const name = parameter.parameterName;
     const secret = parameter.parameterType === 'secret';
-    const entry = values.get(name) ?? (parameter.default === undefined ? undefined : { text: String(parameter.default), path: pointer(base) });
+    const entry =
+      values.get(name) ??
+      (parameter.default === undefined ? undefined : { text: String(parameter.default), path: pointer(base) });
     if (entry === undefined) {
       if (parameter.valueFrom !== undefined) checked.parameters.push({ name, secret: true });
       else if (parameter.required) {
-        problems.push({ path: pointer(base), code: 'required', message: `${name} is missing: it must be ${describe(parameter)}`, allowed: describe(parameter) });
+        problems.push({
+          path: pointer(base),
+          code: 'required',
+          message: `${name} is missing: it must be ${describe(parameter)}`,
+          allowed: describe(parameter),
+        });
       }
       continue;
     }
@@ -59,7 +93,12 @@ export function checkParameters(definition: TaskDefinition, given: RunRequest['p
     checked.parameters.push(secret ? { name, secret } : { name, value: entry.text, secret });
   }
   if (total > limits.valuesBytes) {
-    problems.push({ path: pointer(base), code: 'tooLong', message: `all values together have ${total} bytes: at most ${limits.valuesBytes} can be passed`, allowed: { maximum: limits.valuesBytes } });
+    problems.push({
+      path: pointer(base),
+      code: 'tooLong',
+      message: `all values together have ${total} bytes: at most ${limits.valuesBytes} can be passed`,
+      allowed: { maximum: limits.valuesBytes },
+    });
   }
   return checked;
 }
@@ -69,25 +108,57 @@ export function checkValue(parameter: TaskParameter, text: string): Omit<Problem
   const { parameterName: name, parameterType: type } = parameter;
   const bytes = Buffer.byteLength(text);
   if (bytes > limits.valueBytes) {
-    return [{ code: 'tooLong', message: `${name} has ${bytes} bytes: at most ${limits.valueBytes} fit into an environment variable; pass a reference to larger input`, allowed: { maximum: limits.valueBytes } }];
+    return [
+      {
+        code: 'tooLong',
+        message: `${name} has ${bytes} bytes: at most ${limits.valueBytes} fit into an environment variable; pass a reference to larger input`,
+        allowed: { maximum: limits.valueBytes },
+      },
+    ];
   }
   if (controlCharacter.test(text) && type !== 'secret') {
-    return [{ code: 'invalidCharacter', message: `${name} has a control character: only tab and newline are allowed; encode other bytes, with base64 for instance` }];
+    return [
+      {
+        code: 'invalidCharacter',
+        message: `${name} has a control character: only tab and newline are allowed; encode other bytes, with base64 for instance`,
+      },
+    ];
   }
-  if (text.includes('\0')) return [{ code: 'invalidCharacter', message: `${name} has a NUL character, which no environment variable can hold` }];
-  if (!text.isWellFormed()) return [{ code: 'invalidCharacter', message: `${name} has half of a surrogate pair, which UTF-8 cannot hold` }];
-  if (!hasType(type, text)) return [{ code: 'wrongType', message: `${name} must be ${describe(parameter)}`, allowed: describe(parameter) }];
+  if (text.includes('\0'))
+    return [
+      { code: 'invalidCharacter', message: `${name} has a NUL character, which no environment variable can hold` },
+    ];
+  if (!text.isWellFormed())
+    return [{ code: 'invalidCharacter', message: `${name} has half of a surrogate pair, which UTF-8 cannot hold` }];
+  if (!hasType(type, text))
+    return [{ code: 'wrongType', message: `${name} must be ${describe(parameter)}`, allowed: describe(parameter) }];
 
   const problems: Omit<Problem, 'path'>[] = [];
   const { minLength, maxLength, minimum, maximum, pattern } = parameter;
-  const length = [...text].length;
+  const length = Array.from(text).length;
   if (parameter.enum !== undefined && !parameter.enum.some((allowed) => String(allowed) === text)) {
-    problems.push({ code: 'notAllowed', message: `${name} must be one of ${parameter.enum.map(String).join(', ')}`, allowed: parameter.enum });
+    problems.push({
+      code: 'notAllowed',
+      message: `${name} must be one of ${parameter.enum.map(String).join(', ')}`,
+      allowed: parameter.enum,
+    });
   }
-  if (minLength !== undefined && length < minLength) problems.push({ code: 'tooShort', message: `${name} must have at least ${minLength} characters`, allowed: { minLength } });
-  if (maxLength !== undefined && length > maxLength) problems.push({ code: 'tooLong', message: `${name} must have at most ${maxLength} characters`, allowed: { maxLength } });
-  if (minimum !== undefined && Number(text) < minimum) problems.push({ code: 'tooSmall', message: `${name} must be at least ${minimum}`, allowed: { minimum } });
-  if (maximum !== undefined && Number(text) > maximum) problems.push({ code: 'tooLarge', message: `${name} must be at most ${maximum}`, allowed: { maximum } });
+  if (minLength !== undefined && length < minLength)
+    problems.push({
+      code: 'tooShort',
+      message: `${name} must have at least ${minLength} characters`,
+      allowed: { minLength },
+    });
+  if (maxLength !== undefined && length > maxLength)
+    problems.push({
+      code: 'tooLong',
+      message: `${name} must have at most ${maxLength} characters`,
+      allowed: { maxLength },
+    });
+  if (minimum !== undefined && Number(text) < minimum)
+    problems.push({ code: 'tooSmall', message: `${name} must be at least ${minimum}`, allowed: { minimum } });
+  if (maximum !== undefined && Number(text) > maximum)
+    problems.push({ code: 'tooLarge', message: `${name} must be at most ${maximum}`, allowed: { maximum } });
   if (pattern !== undefined && !RE2JS.compile(pattern).matcher(text).find()) {
     problems.push({ code: 'patternMismatch', message: `${name} must match the pattern ${pattern}`, allowed: pattern });
   }
@@ -112,7 +183,10 @@ function describe(parameter: TaskParameter): string {
   }
 }
 
-function toText(value: RunRequest['parameters'][number]['value'], type: TaskParameter['parameterType']): string | undefined {
+function toText(
+  value: RunRequest['parameters'][number]['value'],
+  type: TaskParameter['parameterType'],
+): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return type === 'json' ? JSON.stringify(value) : undefined;
@@ -144,5 +218,7 @@ function unknownMessage(taskName: string, name: string, declared: ReadonlyMap<st
   const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name;
   const sameLetters = [...declared.keys()].find((candidate) => candidate.toLowerCase() === name.toLowerCase());
   if (sameLetters !== undefined) return `${taskName} has no parameter ${shown}; did you mean ${sameLetters}?`;
-  return declared.size === 0 ? `${taskName} takes no parameters` : `${taskName} has no parameter ${shown}; it has ${[...declared.keys()].join(', ')}`;
+  return declared.size === 0
+    ? `${taskName} takes no parameters`
+    : `${taskName} has no parameter ${shown}; it has ${[...declared.keys()].join(', ')}`;
 }

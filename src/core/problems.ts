@@ -16,22 +16,71 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
   const where = path === '' ? 'the document' : path;
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: pointer([...issue.path, key]), code: 'unknownField', message: `${key} is not a field here: check its spelling, or leave it out` }));
+      return issue.keys.map((key) => ({
+        path: pointer([...issue.path, key]),
+        code: 'unknownField',
+        message: `${key} is not a field here: check its spelling, or leave it out`,
+      }));
     case 'invalid_type':
-      if (issue.input === undefined) return [{ path, code: 'required', message: `${where} is missing`, allowed: issue.expected }];
-      return [{ path, code: 'wrongType', message: `${where} must be of type ${issue.expected}`, allowed: issue.expected }];
+      if (issue.input === undefined)
+        return [{ path, code: 'required', message: `${where} is missing`, allowed: issue.expected }];
+      return [
+        { path, code: 'wrongType', message: `${where} must be of type ${issue.expected}`, allowed: issue.expected },
+      ];
     case 'invalid_value':
-      return [{ path, code: 'notAllowed', message: `${where} must be one of ${issue.values.map(String).join(', ')}`, allowed: issue.values }];
+      return [
+        {
+          path,
+          code: 'notAllowed',
+          message: `${where} must be one of ${issue.values.map(String).join(', ')}`,
+          allowed: issue.values,
+        },
+      ];
     case 'invalid_format':
-      return [{ path, code: formatCode(issue.path), message: `${where} has characters or a form that is not allowed`, allowed: 'pattern' in issue ? issue.pattern : issue.format }];
+      return [
+        {
+          path,
+          code: formatCode(issue.path),
+          message: `${where} has characters or a form that is not allowed`,
+          allowed: 'pattern' in issue ? issue.pattern : issue.format,
+        },
+      ];
     case 'invalid_key':
-      return [{ path, code: 'invalidName', message: `${where} is not a name that can be used here`, allowed: issue.issues.map((inner) => ('pattern' in inner ? inner.pattern : inner.message)).join('; ') }];
+      return [
+        {
+          path,
+          code: 'invalidName',
+          message: `${where} is not a name that can be used here`,
+          allowed: issue.issues.map((inner) => ('pattern' in inner ? inner.pattern : inner.message)).join('; '),
+        },
+      ];
     case 'too_big':
-      return [{ path, code: issue.origin === 'string' || issue.origin === 'array' ? 'tooLong' : 'tooLarge', message: `${where} must be at most ${issue.maximum}`, allowed: { maximum: Number(issue.maximum) } }];
+      return [
+        {
+          path,
+          code: issue.origin === 'string' || issue.origin === 'array' ? 'tooLong' : 'tooLarge',
+          message: `${where} must be at most ${issue.maximum}`,
+          allowed: { maximum: Number(issue.maximum) },
+        },
+      ];
     case 'too_small':
-      return [{ path, code: issue.origin === 'string' || issue.origin === 'array' ? 'tooShort' : 'tooSmall', message: `${where} must be at least ${issue.minimum}`, allowed: { minimum: Number(issue.minimum) } }];
+      return [
+        {
+          path,
+          code: issue.origin === 'string' || issue.origin === 'array' ? 'tooShort' : 'tooSmall',
+          message: `${where} must be at least ${issue.minimum}`,
+          allowed: { minimum: Number(issue.minimum) },
+        },
+      ];
     case 'invalid_union':
-      return [{ path, code: 'wrongType', message: `${where} is of none of the types that are taken here`, allowed: 'string, number or boolean' }];
+      return [
+        {
+          path,
+          code: 'wrongType',
+          message: `${where} is of none of the types that are taken here`,
+          allowed: 'string, number or boolean',
+        },
+      ];
     default:
       return [{ path, code: 'notAllowed', message: `${where}: ${issue.message}` }];
   }
@@ -41,7 +90,9 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
 function formatCode(path: readonly PropertyKey[]): Problem['code'] {
   const field = path.at(-1);
   if (field === 'dockerImage') return 'invalidImage';
-  return field === 'taskName' || field === 'scriptName' || field === 'parameterName' ? 'invalidName' : 'patternMismatch';
+  return field === 'taskName' || field === 'scriptName' || field === 'parameterName'
+    ? 'invalidName'
+    : 'patternMismatch';
 }
 
 /** One line for people, from all the problems. */

@@ -48,7 +48,11 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
       const progress = await perform(run, await nextStep(run));
       if (progress.next === 'stop') return progress.outcome;
     }
-    throw new ErrandError('internal', `run ${runId} takes more than ${maxSteps} steps without waiting: please report this, with its record`, { runId });
+    throw new ErrandError(
+      'internal',
+      `run ${runId} takes more than ${maxSteps} steps without waiting: please report this, with its record`,
+      { runId },
+    );
   }
 
   /** Looks at as much of the outside as the decision needs, and no more. */
@@ -74,7 +78,10 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     }
   }
 
-  async function perform(run: RunRecord, step: Exclude<Step, { do: 'observe' | 'takeSlots' | 'takeFence' }>): Promise<Progress> {
+  async function perform(
+    run: RunRecord,
+    step: Exclude<Step, { do: 'observe' | 'takeSlots' | 'takeFence' }>,
+  ): Promise<Progress> {
     switch (step.do) {
       case 'apply':
         await apply(run, step.event);
@@ -104,7 +111,8 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
 
   async function apply(run: RunRecord, event: RunEvent): Promise<RunRecord | undefined> {
     const next = transition(run, event, policy);
-    if (next === undefined) throw new ErrandError('internal', `${event.type} cannot happen to a run that is ${run.state}`, { runId: run.id });
+    if (next === undefined)
+      throw new ErrandError('internal', `${event.type} cannot happen to a run that is ${run.state}`, { runId: run.id });
     return save(run, next);
   }
 
@@ -149,28 +157,45 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
   async function settle(run: RunRecord, step: Extract<Step, { do: 'settle' }>): Promise<Progress> {
     const result: RunnerResult | undefined = 'result' in step ? step.result : undefined;
     const collected = await exchangeOf(run)?.collect(result);
-    if (collected === undefined) throw new ErrandError('internal', `a run that is ${run.state} cannot be settled`, { runId: run.id });
+    if (collected === undefined)
+      throw new ErrandError('internal', `a run that is ${run.state} cannot be settled`, { runId: run.id });
     const about = { collected, at: clock.now(), random: context.random() };
-    await apply(run, 'result' in step ? { type: 'finished', result: step.result, ...about } : { type: 'ended', ...step.lost, ...about });
+    await apply(
+      run,
+      'result' in step
+        ? { type: 'finished', result: step.result, ...about }
+        : { type: 'ended', ...step.lost, ...about },
+    );
     return again;
   }
 
   async function stop(run: RunRecord, graceSeconds: number): Promise<Progress> {
     const { attempts, stop: mark } = run;
     const name = attempts.at(-1)?.containerName;
-    if (mark === undefined || name === undefined) throw new ErrandError('internal', 'a run without a reason to stop cannot be stopped', { runId: run.id });
-    const marked = await save(run, { ...run, stop: { ...mark, sentUntil: instant(clock.now() + graceSeconds * 1000 + policy.marginMs) } });
+    if (mark === undefined || name === undefined)
+      throw new ErrandError('internal', 'a run without a reason to stop cannot be stopped', { runId: run.id });
+    const marked = await save(run, {
+      ...run,
+      stop: { ...mark, sentUntil: instant(clock.now() + graceSeconds * 1000 + policy.marginMs) },
+    });
     if (marked === undefined) return again;
     const answer = await whileReachable(() => driver.stop(name, { graceSeconds }));
-    return answer === 'unreachable' ? wait(marked, { do: 'wait', until: clock.now() + policy.safetyLookMs, stale: true }) : again;
+    return answer === 'unreachable'
+      ? wait(marked, { do: 'wait', until: clock.now() + policy.safetyLookMs, stale: true })
+      : again;
   }
 
   async function removeContainer(run: RunRecord, attempt: AttemptRecord): Promise<Progress> {
     // A foreign container under our name is somebody else's to remove.
-    const answer = attempt.reason === 'nameConflict' ? undefined : await whileReachable(() => driver.remove(attempt.containerName));
-    if (answer === 'unreachable') return wait(run, { do: 'wait', until: clock.now() + policy.safetyLookMs, stale: true });
+    const answer =
+      attempt.reason === 'nameConflict' ? undefined : await whileReachable(() => driver.remove(attempt.containerName));
+    if (answer === 'unreachable')
+      return wait(run, { do: 'wait', until: clock.now() + policy.safetyLookMs, stale: true });
     await artifacts.exchange({ runId: run.id, attempt: attempt.number }).discard();
-    await save(run, { ...run, attempts: run.attempts.map((each) => (each.number === attempt.number ? { ...each, containerGone: true } : each)) });
+    await save(run, {
+      ...run,
+      attempts: run.attempts.map((each) => (each.number === attempt.number ? { ...each, containerGone: true } : each)),
+    });
     return again;
   }
 
@@ -186,7 +211,10 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
   async function saveBackoff(run: Extract<RunRecord, { state: 'queued' }>): Promise<RunRecord | undefined> {
     const made = run.attempts.length;
     const message = `attempt ${made} ended with ${run.attempts.at(-1)?.reason ?? 'no result'}; attempt ${made + 1} follows`;
-    return save(run, { ...run, waiting: { reason: 'backoff', message, ...(run.retryAt === undefined ? {} : { until: run.retryAt }) } });
+    return save(run, {
+      ...run,
+      waiting: { reason: 'backoff', message, ...(run.retryAt === undefined ? {} : { until: run.retryAt }) },
+    });
   }
 
   /** Makes sure that exactly one valid wake-up comes in time, and that the record says why the run waits. The wake-up is scheduled first: a record never promises one that does not exist. */
@@ -194,7 +222,8 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     const now = clock.now();
     const due = fromInstant(run.wakeAt);
     const changed = withReason(run, step, now);
-    if (changed === run && due > now && due <= step.until) return { next: 'stop', outcome: { done: false, run, again: due } };
+    if (changed === run && due > now && due <= step.until)
+      return { next: 'stop', outcome: { done: false, run, again: due } };
     const wakeId = context.newId();
     await queue.schedule({ runId: run.id, wakeId }, step.until);
     const saved = await save(run, { ...changed, wakeId, wakeAt: instant(step.until) });

@@ -3,7 +3,11 @@ import { totalDeadline } from './deadlines.ts';
 import type { Policy } from './policy.ts';
 import type { RunRecord } from './run-record.ts';
 
-export type RetryCause = { kind: 'start' } | { kind: 'lost' } | { kind: 'timeout' } | { kind: 'exitCode'; exitCode: number };
+export type RetryCause =
+  | { kind: 'start' }
+  | { kind: 'lost' }
+  | { kind: 'timeout' }
+  | { kind: 'exitCode'; exitCode: number };
 
 /** When the next attempt may start (milliseconds since the epoch), or undefined where the run ends here. `random` is in [0, 1). */
 export function retryAt(run: RunRecord, cause: RetryCause, now: number, random: number): number | undefined {
@@ -22,7 +26,10 @@ export function uncountedRetryAt(run: RunRecord, now: number, policy: Policy): n
 
 /** Exponential, with the lower half fixed and the upper half drawn, so that runs that failed together do not come back together. */
 export function backoffMs(backoff: RetryPolicy['backoff'], attemptsMade: number, random: number): number {
-  const seconds = Math.min(backoff.initialSeconds * backoff.factor ** Math.max(0, attemptsMade - 1), backoff.maxSeconds);
+  const seconds = Math.min(
+    backoff.initialSeconds * backoff.factor ** Math.max(0, attemptsMade - 1),
+    backoff.maxSeconds,
+  );
   return Math.round(seconds * 1000 * (0.5 + random / 2));
 }
 

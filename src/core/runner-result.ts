@@ -9,7 +9,9 @@ export const runnerResultSchema = z.object({
   nonce: z.string().max(128),
   /** False: the runner failed before user code and says why. */
   started: z.boolean(),
-  reason: z.enum(['missingUtility', 'fetchFailed', 'checksumMismatch', 'badInterpreter', 'identityUnavailable', 'stopped']).optional(),
+  reason: z
+    .enum(['missingUtility', 'fetchFailed', 'checksumMismatch', 'badInterpreter', 'identityUnavailable', 'stopped'])
+    .optional(),
   message: z.string().max(4000).optional(),
   exitCode: z.int().min(0).max(255).nullable(),
   signal: z.string().max(20).nullable(),

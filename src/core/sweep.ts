@@ -23,7 +23,11 @@ const page = 500;
  * Finds what nobody is looking after: overdue runs, containers without a run, slots without a holder, records and files past their time. Each part
  * stands alone: one that fails is logged and does not keep the others from their work. Repeatable, and safe beside other sweeps.
  */
-export async function sweep(context: Context, wake: (runId: string) => void, signal?: AbortSignal): Promise<SweepReport> {
+export async function sweep(
+  context: Context,
+  wake: (runId: string) => void,
+  signal?: AbortSignal,
+): Promise<SweepReport> {
   const report: SweepReport = { woken: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
   const parts = {
     runs: () => wakeOverdue(context, wake, report, signal),
@@ -43,7 +47,12 @@ export async function sweep(context: Context, wake: (runId: string) => void, sig
   return report;
 }
 
-async function wakeOverdue({ storage, clock, policy }: Context, wake: (runId: string) => void, report: SweepReport, signal?: AbortSignal): Promise<void> {
+async function wakeOverdue(
+  { storage, clock, policy }: Context,
+  wake: (runId: string) => void,
+  report: SweepReport,
+  signal?: AbortSignal,
+): Promise<void> {
   const dueBefore = instant(clock.now() - policy.leaseMs);
   for (const { id } of await storage.openRuns({ dueBefore, limit: page }, { signal })) {
     wake(id);
@@ -52,7 +61,12 @@ async function wakeOverdue({ storage, clock, policy }: Context, wake: (runId: st
 }
 
 /** Joins containers with records: an open run looks after its own, anything else goes once it is older than any create takes. */
-async function removeOrphans(context: Context, wake: (runId: string) => void, report: SweepReport, signal?: AbortSignal): Promise<void> {
+async function removeOrphans(
+  context: Context,
+  wake: (runId: string) => void,
+  report: SweepReport,
+  signal?: AbortSignal,
+): Promise<void> {
   const { driver, storage, artifacts, clock, policy, instanceId } = context;
   for await (const listed of driver.list({ instanceId }, { signal })) {
     if (clock.now() - fromInstant(listed.createdAt) < policy.sweepGraceMs) continue;
@@ -66,7 +80,10 @@ async function removeOrphans(context: Context, wake: (runId: string) => void, re
     await driver.remove(listed.name, { signal });
     await artifacts.exchange({ runId: listed.runId, attempt: listed.attempt }).discard({ signal });
     report.removedContainers += 1;
-    context.logger.warn({ container: listed.name, runId: listed.runId }, 'removed a container that no run wanted any more');
+    context.logger.warn(
+      { container: listed.name, runId: listed.runId },
+      'removed a container that no run wanted any more',
+    );
   }
 }
 
@@ -76,11 +93,19 @@ function fateOf(listed: ListedRunner, run: RunRecord | undefined): 'wanted' | 'w
   return run.open ? 'wanted' : 'wake';
 }
 
-async function freeSlots({ storage, clock, policy }: Context, wake: (runId: string) => void, report: SweepReport, signal?: AbortSignal): Promise<void> {
+async function freeSlots(
+  { storage, clock, policy }: Context,
+  wake: (runId: string) => void,
+  report: SweepReport,
+  signal?: AbortSignal,
+): Promise<void> {
   const before = instant(clock.now() - policy.sweepGraceMs);
   let after: { key: string; holder: string } | undefined;
   for (;;) {
-    const entries = await storage.slotEntries({ before, limit: page, ...(after === undefined ? {} : { after }) }, { signal });
+    const entries = await storage.slotEntries(
+      { before, limit: page, ...(after === undefined ? {} : { after }) },
+      { signal },
+    );
     for (const { key, holder } of entries) {
       const run = await storage.getRun(holder, { signal });
       if (run?.open === true && run.slots.some((slot) => slot.key === key)) continue;
@@ -95,7 +120,11 @@ async function freeSlots({ storage, clock, policy }: Context, wake: (runId: stri
 }
 
 /** Files first: a record without files can be deleted again, files without a record would have to be found. */
-async function deleteOld({ storage, artifacts, clock, policy }: Context, report: SweepReport, signal?: AbortSignal): Promise<void> {
+async function deleteOld(
+  { storage, artifacts, clock, policy }: Context,
+  report: SweepReport,
+  signal?: AbortSignal,
+): Promise<void> {
   const before = instant(clock.now() - policy.keepRecordsMs);
   for (;;) {
     const ids = await storage.endedRuns({ before, limit: page }, { signal });
@@ -109,7 +138,11 @@ async function deleteOld({ storage, artifacts, clock, policy }: Context, report:
 }
 
 /** The id of a run tells its age, so a folder of a run that is only now being accepted is left alone. */
-async function deleteStrayFiles({ storage, artifacts, clock, policy }: Context, report: SweepReport, signal?: AbortSignal): Promise<void> {
+async function deleteStrayFiles(
+  { storage, artifacts, clock, policy }: Context,
+  report: SweepReport,
+  signal?: AbortSignal,
+): Promise<void> {
   for await (const id of artifacts.listRuns({ signal })) {
     if (clock.now() - decodeTime(id.toUpperCase()) < policy.sweepGraceMs) continue;
     if ((await storage.getRun(id, { signal })) !== undefined) continue;

@@ -19,7 +19,14 @@ export type RunEvent =
   | { type: 'stopRequested'; cause: StopCause; at: number }
   | { type: 'finished'; result: RunnerResult; collected: Collected; at: number; random: number }
   /** The container has ended or is gone, for certain, and left no result. */
-  | { type: 'ended'; reason: 'vanished' | 'noResult' | 'invalidResult' | 'outOfMemory'; message: string; collected: Collected; at: number; random: number };
+  | {
+      type: 'ended';
+      reason: 'vanished' | 'noResult' | 'invalidResult' | 'outOfMemory';
+      message: string;
+      collected: Collected;
+      at: number;
+      random: number;
+    };
 
 type Handler<E extends RunEvent['type'], S extends RunState> = (
   run: Extract<RunRecord, { state: S }>,
@@ -45,29 +52,67 @@ const table: { [S in Exclude<RunState, TerminalState>]: Row<S> } = {
       };
       return { ...rest, state: 'starting', attempts: [...run.attempts, attempt] };
     },
-    queueExpired: (run, { at }) => end(run, 'expired', at, 'queueTimeout', `not started within ${run.definition.timeouts.queueSeconds} s of being accepted`),
-    totalExpired: (run, { at }) => end(run, run.attempts.some((attempt) => attempt.counted) ? 'timedOut' : 'expired', at, 'totalTimeout', totalMessage),
-    cancelRequested: (run, { by, at }) => end({ ...run, cancel: { by, at: instant(at) } }, 'canceled', at, 'canceled', `canceled by ${by} before it started`),
+    queueExpired: (run, { at }) =>
+      end(
+        run,
+        'expired',
+        at,
+        'queueTimeout',
+        `not started within ${run.definition.timeouts.queueSeconds} s of being accepted`,
+      ),
+    totalExpired: (run, { at }) =>
+      end(
+        run,
+        run.attempts.some((attempt) => attempt.counted) ? 'timedOut' : 'expired',
+        at,
+        'totalTimeout',
+        totalMessage,
+      ),
+    cancelRequested: (run, { by, at }) =>
+      end(
+        { ...run, cancel: { by, at: instant(at) } },
+        'canceled',
+        at,
+        'canceled',
+        `canceled by ${by} before it started`,
+      ),
   },
   starting: {
-    cancelRequested: (run, { by, at }) => ({ ...run, cancel: run.cancel ?? { by, at: instant(at) }, stop: run.stop ?? { cause: 'cancel', at: instant(at) } }),
-    started: (run, { fencedAt, at }) => ({ ...withAttempt(run, { fencedAt: plausible(run, fencedAt, at) }), state: 'running', startedAt: instant(at) }),
+    cancelRequested: (run, { by, at }) => ({
+      ...run,
+      cancel: run.cancel ?? { by, at: instant(at) },
+      stop: run.stop ?? { cause: 'cancel', at: instant(at) },
+    }),
+    started: (run, { fencedAt, at }) => ({
+      ...withAttempt(run, { fencedAt: plausible(run, fencedAt, at) }),
+      state: 'running',
+      startedAt: instant(at),
+    }),
     fencedOff: (run, event, policy) => fencedOff(run, event, policy),
   },
   running: {
-    cancelRequested: (run, { by, at }) => ({ ...run, cancel: run.cancel ?? { by, at: instant(at) }, stop: run.stop ?? { cause: 'cancel', at: instant(at) } }),
+    cancelRequested: (run, { by, at }) => ({
+      ...run,
+      cancel: run.cancel ?? { by, at: instant(at) },
+      stop: run.stop ?? { cause: 'cancel', at: instant(at) },
+    }),
     stopRequested: (run, { cause, at }) => ({ ...run, stop: run.stop ?? { cause, at: instant(at) } }),
     finished: (run, event) => finished(run, event),
     ended: (run, { reason, message, collected, at, random }) => {
       const ended = withAttempt(run, { endedAt: instant(at), reason, message, log: collected.log });
-      return stopped(ended, at, random) ?? requeueOr(ended, { kind: 'lost' }, at, random, () => end(ended, 'lost', at, reason, message, { collected }));
+      return (
+        stopped(ended, at, random) ??
+        requeueOr(ended, { kind: 'lost' }, at, random, () => end(ended, 'lost', at, reason, message, { collected }))
+      );
     },
   },
 };
 
 /** The run after the event, or undefined where the event means nothing in this state. */
 export function transition(run: RunRecord, event: RunEvent, policy: Policy): RunRecord | undefined {
-  const row: Partial<Record<RunEvent['type'], unknown>> | undefined = (table as Partial<Record<RunState, object>>)[run.state];
+  const row: Partial<Record<RunEvent['type'], unknown>> | undefined = (table as Partial<Record<RunState, object>>)[
+    run.state
+  ];
   const handler = row?.[event.type] as ((run: RunRecord, event: RunEvent, policy: Policy) => RunRecord) | undefined;
   return handler?.(run, event, policy);
 }
@@ -83,7 +128,11 @@ const totalMessage = 'the time for the whole run, totalSeconds, is over';
 
 type Active = Exclude<RunRecord, EndedRun>;
 
-function fencedOff(run: Extract<RunRecord, { state: 'starting' }>, event: Extract<RunEvent, { type: 'fencedOff' }>, policy: Policy): RunRecord {
+function fencedOff(
+  run: Extract<RunRecord, { state: 'starting' }>,
+  event: Extract<RunEvent, { type: 'fencedOff' }>,
+  policy: Policy,
+): RunRecord {
   const { at, random } = event;
   const { why, message } = event.fence;
   const reason = fenceEndReason(why);
@@ -96,7 +145,9 @@ function fencedOff(run: Extract<RunRecord, { state: 'starting' }>, event: Extrac
       return end(closed, 'timedOut', at, 'totalTimeout', totalMessage);
     case 'notCreated': {
       const next = uncountedRetryAt(closed, at, policy);
-      return next === undefined ? end(closed, 'failed', at, 'nothingStarted', `no container could be started: ${message}`) : requeue(closed, next);
+      return next === undefined
+        ? end(closed, 'failed', at, 'nothingStarted', `no container could be started: ${message}`)
+        : requeue(closed, next);
     }
     case 'startTimeout':
       return requeueOr(closed, { kind: 'start' }, at, random, () => end(closed, 'failed', at, reason, message));
@@ -120,7 +171,10 @@ function fenceEndReason(why: FenceReason): EndReason {
   }
 }
 
-function finished(run: Extract<RunRecord, { state: 'running' }>, event: Extract<RunEvent, { type: 'finished' }>): RunRecord {
+function finished(
+  run: Extract<RunRecord, { state: 'running' }>,
+  event: Extract<RunEvent, { type: 'finished' }>,
+): RunRecord {
   const { result, collected, at, random } = event;
   const verdict = judge(result);
   const ended = withAttempt(run, {
@@ -134,11 +188,14 @@ function finished(run: Extract<RunRecord, { state: 'running' }>, event: Extract<
     ...(result.durationMs.run === undefined ? {} : { runMs: result.durationMs.run }),
   });
   const facts = { collected, ...(result.exitCode === null ? {} : { exitCode: result.exitCode }) };
-  if (result.started && result.exitCode === 0) return end(ended, 'succeeded', at, verdict.reason, verdict.message, facts);
+  if (result.started && result.exitCode === 0)
+    return end(ended, 'succeeded', at, verdict.reason, verdict.message, facts);
   const stop = stopped(ended, at, random, facts);
   if (stop !== undefined) return stop;
   const state = verdict.cause.kind === 'timeout' ? 'timedOut' : 'failed';
-  return requeueOr(ended, verdict.cause, at, random, () => end(ended, state, at, verdict.reason, verdict.message, facts));
+  return requeueOr(ended, verdict.cause, at, random, () =>
+    end(ended, state, at, verdict.reason, verdict.message, facts),
+  );
 }
 
 /** What a result means by itself, before cancel and retries have a say. */
@@ -149,9 +206,19 @@ function judge(result: RunnerResult): { reason: EndReason; message: string; caus
   }
   const exitCode = result.exitCode ?? 255;
   if (exitCode === 0) return { reason: 'completed', message: 'exit code 0', cause: { kind: 'exitCode', exitCode } };
-  if (result.timedOut) return { reason: 'runTimeout', message: 'the executable ran longer than runSeconds and was ended', cause: { kind: 'timeout' } };
+  if (result.timedOut)
+    return {
+      reason: 'runTimeout',
+      message: 'the executable ran longer than runSeconds and was ended',
+      cause: { kind: 'timeout' },
+    };
   const cause: RetryCause = { kind: 'exitCode', exitCode };
-  if (result.oomKilled) return { reason: 'outOfMemory', message: 'the executable, or a process of it, was killed for want of memory: raise resources.memoryInGB', cause };
+  if (result.oomKilled)
+    return {
+      reason: 'outOfMemory',
+      message: 'the executable, or a process of it, was killed for want of memory: raise resources.memoryInGB',
+      cause,
+    };
   if (result.signal !== null) return { reason: 'signal', message: `ended by signal ${result.signal}`, cause };
   return { reason: 'exitCode', message: `exit code ${exitCode}`, cause };
 }
@@ -167,7 +234,9 @@ function stopped(run: Active, at: number, random: number, facts: EndFacts = {}):
       return end(run, 'timedOut', at, 'totalTimeout', totalMessage, facts);
     case 'runTimeout': {
       const message = 'the executable ran longer than runSeconds and was stopped';
-      return requeueOr(run, { kind: 'timeout' }, at, random, () => end(run, 'timedOut', at, 'runTimeout', message, facts));
+      return requeueOr(run, { kind: 'timeout' }, at, random, () =>
+        end(run, 'timedOut', at, 'runTimeout', message, facts),
+      );
     }
   }
 }
@@ -191,7 +260,14 @@ interface EndFacts {
   exitCode?: number;
 }
 
-function end(run: Active, state: TerminalState, at: number, reason: EndReason, message: string, { collected, exitCode }: EndFacts = {}): EndedRun {
+function end(
+  run: Active,
+  state: TerminalState,
+  at: number,
+  reason: EndReason,
+  message: string,
+  { collected, exitCode }: EndFacts = {},
+): EndedRun {
   const { secrets: _, staleSince: __, ...rest } = run;
   const { waiting: ___, retryAt: ____, ...kept } = rest as typeof rest & Pick<QueuedRun, 'waiting' | 'retryAt'>;
   return {

@@ -48,6 +48,7 @@ export function isEnded(run: RunRecord): run is EndedRun {
   return isTerminal(run.state);
 }
 
-function toAttemptView({ lease: _, ...attempt }: AttemptRecord): RunView['attempts'][number] {
-  return attempt;
+function toAttemptView(attempt: AttemptRecord): RunView['attempts'][number] {
+  const { lease: _, ...shown } = attempt;
+  return shown;
 }

@@ -80,10 +80,8 @@ const serverVariables = z.object({
 });
 
 /** Reads the configuration of a server. Throws `invalidConfiguration` naming every variable that is wrong. */
-export function serverConfig(environment: Environment, defaults: { driver: ServerConfig['driver'] }): ServerConfig {
-  const set = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
-  );
+export function serverConfig(from: Environment, defaults: { driver: ServerConfig['driver'] }): ServerConfig {
+  const set = Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = serverVariables.safeParse(set);
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
@@ -105,15 +103,15 @@ export function serverConfig(environment: Environment, defaults: { driver: Serve
       configDirectory: variables.DOCKER_CONFIG ?? join(homedir(), '.docker'),
       engineDirectory: variables.ERRAND_EXCHANGE_HOST_PATH,
     },
-    processEnvironment: pick(environment, processEnvironmentNames),
+    processEnvironment: pick(from, processEnvironmentNames),
     namePrefix: variables.ERRAND_NAME_PREFIX,
     maximumRunners: variables.ERRAND_MAX_RUNNERS,
     apiKeysFile: variables.ERRAND_API_KEYS_FILE === undefined ? undefined : resolve(variables.ERRAND_API_KEYS_FILE),
     secretKey: secretKey(variables),
     secretSources: {
       environment: pick(
-        environment,
-        Object.keys(environment).filter((name) => name.startsWith('ERRAND_SECRET_') && !ownNames.has(name)),
+        from,
+        Object.keys(from).filter((name) => name.startsWith('ERRAND_SECRET_') && !ownNames.has(name)),
       ),
       ...(variables.ERRAND_SECRETS_DIR === undefined ? {} : { directory: resolve(variables.ERRAND_SECRETS_DIR) }),
     },
@@ -127,9 +125,9 @@ export function serverConfig(environment: Environment, defaults: { driver: Serve
 }
 
 /** Reads where the CLI finds its server. */
-export function clientConfig(environment: Environment): ClientConfig {
-  const url = environment['ERRAND_URL'];
-  const apiKey = environment['ERRAND_API_KEY'];
+export function clientConfig(from: Environment): ClientConfig {
+  const url = from['ERRAND_URL'];
+  const apiKey = from['ERRAND_API_KEY'];
   return {
     url: url === undefined || url === '' ? `http://127.0.0.1:${defaultPort}` : url,
     apiKey: apiKey === '' ? undefined : apiKey,
@@ -200,10 +198,10 @@ function certificates(directory: string): { ca: string; cert: string; key: strin
   return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') };
 }
 
-function pick(environment: Environment, names: readonly string[]): Record<string, string> {
+function pick(from: Environment, names: readonly string[]): Record<string, string> {
   const picked = Object.create(null) as Record<string, string>;
   for (const name of names) {
-    const value = environment[name];
+    const value = from[name];
     if (value !== undefined) picked[name] = value;
   }
   return picked;

@@ -33,7 +33,17 @@ export type FenceReason =
   | { kind: 'canceled' }
   | { kind: 'startTimeout' }
   | { kind: 'totalTimeout' }
-  | { kind: 'startFailed'; reason: 'imageUnavailable' | 'startError' | 'nameConflict' | 'secretUnavailable' | 'executableUnavailable' | 'exitedEarly'; permanent: boolean };
+  | {
+      kind: 'startFailed';
+      reason:
+        | 'imageUnavailable'
+        | 'startError'
+        | 'nameConflict'
+        | 'secretUnavailable'
+        | 'executableUnavailable'
+        | 'exitedEarly';
+      permanent: boolean;
+    };
 
 /** What the runner is told. Values of secrets are in the clear here and nowhere else. */
 export interface ExchangePlan {
@@ -106,7 +116,10 @@ export interface Exchange {
   readLog(range: { offset: number; length: number }, options?: Cancelable): Promise<LogSlice | undefined>;
 
   /** A collected output file. */
-  readFile(name: string, options?: Cancelable): Promise<{ bytes: number; body: ReadableStream<Uint8Array> } | undefined>;
+  readFile(
+    name: string,
+    options?: Cancelable,
+  ): Promise<{ bytes: number; body: ReadableStream<Uint8Array> } | undefined>;
 
   /** Yields when fence or result (`state`), or when the log (`log`) may have changed, and once at the beginning. Ends with the signal. */
   watch(of: 'state' | 'log', options: { signal: AbortSignal }): AsyncIterable<void>;
@@ -121,13 +134,19 @@ export interface ArtifactStore {
   get(
     name: string,
     options?: Cancelable & { ifNoneMatch?: string | undefined },
-  ): Promise<{ info: ArtifactInfo; unchanged: true } | { info: ArtifactInfo; unchanged: false; body: Uint8Array } | undefined>;
+  ): Promise<
+    { info: ArtifactInfo; unchanged: true } | { info: ArtifactInfo; unchanged: false; body: Uint8Array } | undefined
+  >;
 
   /** ETag, size and SHA-256 (hex) of a file, without handing out its content. The hash of an unchanged file may come from a cache. */
   describe(name: string, options?: Cancelable): Promise<(ArtifactInfo & { sha256: string }) | undefined>;
 
   /** Replaces atomically. With `ifMatch` or `ifNoneMatch: '*'` false is answered where the condition does not hold. */
-  put(name: string, body: Uint8Array, options?: Cancelable & { ifMatch?: string | undefined; ifNoneMatch?: '*' | undefined }): Promise<ArtifactInfo | false>;
+  put(
+    name: string,
+    body: Uint8Array,
+    options?: Cancelable & { ifMatch?: string | undefined; ifNoneMatch?: '*' | undefined },
+  ): Promise<ArtifactInfo | false>;
 
   /** All files beside the task definitions, by name. */
   list(options?: Cancelable): AsyncIterable<ArtifactInfo>;

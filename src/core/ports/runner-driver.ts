@@ -49,7 +49,12 @@ export type Observation =
   /** Created and never started. */
   | { state: 'created'; since: Instant }
   | { state: 'running'; containerId?: string; imageDigest?: string }
-  | { state: 'exited'; exitCode: number; oomKilled: boolean; /** The last lines that the container printed, for a runner that died early. */ tail: string };
+  | {
+      state: 'exited';
+      exitCode: number;
+      oomKilled: boolean;
+      /** The last lines that the container printed, for a runner that died early. */ tail: string;
+    };
 
 export interface ListedRunner {
   name: string;

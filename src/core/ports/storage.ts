@@ -57,7 +57,11 @@ export interface Storage {
   deleteRun(id: string, options?: Cancelable): Promise<void>;
 
   /** Newest first. `cursor` is what an earlier page gave; undefined at the end. `limit` bounds the page. */
-  listRuns(filter: RunFilter, page: { limit: number; cursor?: string | undefined }, options?: Cancelable): Promise<{ runs: RunRecord[]; cursor?: string }>;
+  listRuns(
+    filter: RunFilter,
+    page: { limit: number; cursor?: string | undefined },
+    options?: Cancelable,
+  ): Promise<{ runs: RunRecord[]; cursor?: string }>;
 
   /** Records with `open: true`, each once, soonest `wakeAt` first. `dueBefore` leaves out those whose wake-up is later. */
   openRuns(query: { dueBefore?: Instant; limit: number }, options?: Cancelable): Promise<OpenRun[]>;
@@ -78,7 +82,10 @@ export interface Storage {
    * Joins the queue of a slot, or keeps the place it has, and holds it if fewer than `limit` are before it.
    * Atomic among all processes. `position` is how many waiters are before this one (0 where held).
    */
-  takeSlot(entry: { key: string; holder: string; limit: number; at: Instant }, options?: Cancelable): Promise<{ held: boolean; position: number }>;
+  takeSlot(
+    entry: { key: string; holder: string; limit: number; at: Instant },
+    options?: Cancelable,
+  ): Promise<{ held: boolean; position: number }>;
 
   /** Leaves the queue of a slot. Answers with the oldest waiter, who may take it now. Not there is fine. */
   releaseSlot(key: string, holder: string, options?: Cancelable): Promise<string | undefined>;
@@ -87,7 +94,10 @@ export interface Storage {
   slotQueue(key: string, options?: Cancelable): Promise<SlotEntry[]>;
 
   /** Entries of all slots older than `before`, for the sweep. */
-  slotEntries(query: { before: Instant; limit: number; after?: { key: string; holder: string } }, options?: Cancelable): Promise<SlotEntry[]>;
+  slotEntries(
+    query: { before: Instant; limit: number; after?: { key: string; holder: string } },
+    options?: Cancelable,
+  ): Promise<SlotEntry[]>;
 
   /** Throws where the storage cannot be used. For readiness. */
   check(options?: Cancelable): Promise<void>;
