@@ -10,7 +10,7 @@ export interface RunFilter {
   states?: readonly RunState[];
   /** All of these labels, with these values. */
   labels?: Readonly<Record<string, string>>;
-  /** Accepted at this instant or later. */
+  /** Accepted at this instant or later, by the time that is in the id. */
   since?: Instant;
 }
 
@@ -56,7 +56,7 @@ export interface Storage {
   /** Removes record, idempotency key and slots. Not there is fine. */
   deleteRun(id: string, options?: Cancelable): Promise<void>;
 
-  /** Newest first. `cursor` is what an earlier page gave; undefined at the end. `limit` bounds the page. */
+  /** Newest first. `cursor` is what an earlier page gave, else `invalidRequest` is thrown; undefined at the end. `limit` bounds the page. */
   listRuns(
     filter: RunFilter,
     page: { limit: number; cursor?: string | undefined },
@@ -80,6 +80,7 @@ export interface Storage {
 
   /**
    * Joins the queue of a slot, or keeps the place it has, and holds it if fewer than `limit` are before it.
+   * Places are in the order of joining: no clock lets anybody overtake. Who holds it keeps it, also under a smaller limit.
    * Atomic among all processes. `position` is how many waiters are before this one (0 where held).
    */
   takeSlot(
@@ -87,13 +88,16 @@ export interface Storage {
     options?: Cancelable,
   ): Promise<{ held: boolean; position: number }>;
 
-  /** Leaves the queue of a slot. Answers with the oldest waiter, who may take it now. Not there is fine. */
+  /**
+   * Leaves the queue of a slot. Answers with the waiter who gets the place: the oldest one, or the next where an earlier release has named that one and
+   * it has not taken its place yet, so that as many are named as places came free. Undefined where no place is free or nobody waits. Not there is fine.
+   */
   releaseSlot(key: string, holder: string, options?: Cancelable): Promise<string | undefined>;
 
   /** Everyone in the queue of a slot, holders first, then by age. */
   slotQueue(key: string, options?: Cancelable): Promise<SlotEntry[]>;
 
-  /** Entries of all slots older than `before`, for the sweep. */
+  /** Entries of all slots older than `before`, by key and holder, for the sweep. `after` is the last of an earlier page. */
   slotEntries(
     query: { before: Instant; limit: number; after?: { key: string; holder: string } },
     options?: Cancelable,
