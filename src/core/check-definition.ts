@@ -71,7 +71,7 @@ function parameterProblems(definition: TaskDefinition): Problem[] {
         code: 'duplicate',
         message: `${name} is declared twice: leave one out`,
       });
-    if (name in definition.environment)
+    if (Object.hasOwn(definition.environment, name))
       problems.push({
         path: at('parameterName'),
         code: 'duplicate',
