@@ -1,58 +1,61 @@
-import { spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { realpathSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
 import type Docker from 'dockerode';
 
 import { findProgram } from '../../scripts/debian-packages.ts';
+import { buildImage } from '../../scripts/image-build.ts';
 
 /** A shell and small tools; no runner in it. */
 export const busyboxImage = 'errand-test-busybox:local';
 
-const applets =
-  'sh cat ls sleep ping nc wget id grep dd env mkdir rm ps kill setsid ip true mount head tail tr od date printf touch yes wc cut sed seq';
+const accounts = {
+  passwd: { text: 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' },
+  group: { text: 'root:x:0:\nnobody:x:65534:\n' },
+};
 
 /** Makes {@link busyboxImage} where it is not there yet. */
 export async function ensureBusyboxImage(docker: Docker): Promise<string> {
-  const present = await docker
-    .getImage(busyboxImage)
-    .inspect()
-    .then(
-      () => true,
-      () => false,
-    );
-  if (!present) {
-    await withRootFileSystem(async (root) => importDirectory(docker, root, busyboxImage, []));
-  }
+  const busybox = findProgram('busybox');
+  if (busybox === undefined) throw new Error('busybox is missing: apt-get install busybox-static');
+  const install = '/bin/busybox --install -s /bin && mkdir -m 1777 /tmp';
+  await buildImage(
+    docker,
+    {
+      tag: busyboxImage,
+      dockerfile: [
+        'FROM scratch',
+        'COPY busybox /bin/busybox',
+        'COPY passwd group /etc/',
+        `RUN ["/bin/busybox", "sh", "-c", "${install}"]`,
+        'CMD ["sh"]',
+        '',
+      ].join('\n'),
+      files: new Map<string, { from: string } | { text: string }>([
+        ['busybox', { from: realpathSync(busybox) }],
+        ...Object.entries(accounts),
+      ]),
+    },
+    { log: () => undefined },
+  );
   return busyboxImage;
 }
 
-/** Hands out a directory with a root file system made of busybox alone. */
-export async function withRootFileSystem<T>(body: (root: string) => Promise<T>): Promise<T> {
-  const busybox = findProgram('busybox');
-  if (busybox === undefined) throw new Error('busybox is missing: apt-get install busybox-static');
-  const root = await mkdtemp(join(tmpdir(), 'errand-image-'));
-  try {
-    for (const directory of ['bin', 'etc', 'tmp', 'proc', 'dev', 'sys']) await mkdir(join(root, directory));
-    await copyFile(busybox, join(root, 'bin/busybox'));
-    for (const applet of applets.split(' ')) await symlink('busybox', join(root, 'bin', applet));
-    await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n');
-    await writeFile(join(root, 'etc/group'), 'root:x:0:\nnobody:x:65534:\n');
-    return await body(root);
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
+/** An image that was made only to be difficult. `lines` are those of its Dockerfile. */
+export async function buildOddImage(docker: Docker, tag: string, lines: readonly string[]): Promise<string> {
+  const recipe = { tag, dockerfile: `${lines.join('\n')}\n`, files: new Map(Object.entries(accounts)) };
+  await buildImage(docker, recipe, { log: () => undefined });
+  return tag;
 }
 
-/** An image of one layer. `changes` are lines of a Dockerfile. */
-export async function importDirectory(docker: Docker, root: string, tag: string, changes: string[]): Promise<void> {
-  const tar = spawn('tar', ['-c', '-C', root, '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [repo, version] = tag.split(':');
-  const stream = await docker.importImage(tar.stdout, { repo, tag: version, changes });
-  for await (const chunk of stream as Readable) {
-    const { error } = JSON.parse(String(chunk).split('\n')[0] ?? '{}') as { error?: string };
-    if (error !== undefined) throw new Error(error);
+/** The root file system of an image, as a tar archive. */
+export async function exportImage(docker: Docker, image: string): Promise<Buffer> {
+  const container = await docker.createContainer({ Image: image, Cmd: ['never-started'] });
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of (await container.export()) as Readable) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks);
+  } finally {
+    await container.remove({ force: true });
   }
 }

@@ -45,7 +45,7 @@ export async function dockerHarness(changes: Partial<DockerRunnerOptions> = {}):
     async dispose() {
       const label = [`errand.instance=${runners.instanceId}`];
       const left = await docker.listContainers({ all: true, filters: { label } });
-      for (const id of [...left.map(({ Id }) => Id), ...others]) {
+      for (const id of new Set([...left.map(({ Id }) => Id), ...others])) {
         await docker.getContainer(id).remove({ force: true, v: true });
       }
       await driver.close();

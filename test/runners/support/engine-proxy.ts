@@ -1,0 +1,64 @@
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+
+export interface EngineProxy {
+  socketPath: string;
+  /** Method and path of each request, without its query and API version. */
+  seen: string[];
+  /** Passes matching requests on, and drops their answers. */
+  loseAnswers(pattern: RegExp | undefined): void;
+  /** Breaks every answer under way, as a restart of the engine does. */
+  breakConnections(): void;
+  close(): Promise<void>;
+}
+
+/** Stands between a driver and the engine at `target`, and misbehaves on demand. */
+export async function engineProxy(directory: string, target: string): Promise<EngineProxy> {
+  const seen: string[] = [];
+  const open = new Set<ServerResponse>();
+  let lost: RegExp | undefined;
+
+  function pass(incoming: IncomingMessage, answer: ServerResponse): void {
+    const line = `${incoming.method} ${(incoming.url ?? '').split('?')[0]}`;
+    seen.push(line);
+    open.add(answer);
+    answer.on('close', () => open.delete(answer));
+    const { url, method, headers } = incoming;
+    const onward = request({ socketPath: target, path: url, method, headers }, (response) => {
+      if (lost?.test(line)) {
+        // The engine answers when the work is done.
+        answer.destroy();
+        return;
+      }
+      answer.writeHead(response.statusCode ?? 500, response.headers);
+      answer.flushHeaders();
+      response.on('error', () => answer.destroy());
+      response.pipe(answer);
+    });
+    onward.on('error', () => answer.destroy());
+    answer.on('close', () => onward.destroy());
+    incoming.pipe(onward);
+  }
+
+  const server = createServer(pass);
+  const socketPath = join(directory, 'proxy.sock');
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(socketPath, resolve);
+  await promise;
+
+  return {
+    socketPath,
+    seen,
+    loseAnswers: (pattern) => {
+      lost = pattern;
+    },
+    breakConnections: () => {
+      for (const answer of open) answer.destroy();
+    },
+    close: async () => {
+      server.closeAllConnections();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
