@@ -1,0 +1,163 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type Docker from 'dockerode';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { dockerClient } from '../../scripts/docker-client.ts';
+import { buildImage, type ImageRecipe } from '../../scripts/image-build.ts';
+import { nodeImage } from '../../scripts/images.ts';
+import { describeWithDocker, dockerHost } from '../support/engine.ts';
+
+type Files = Map<string, { from: string } | { text: string }>;
+
+/** Stands in for npm, since no registry can be reached: installs and builds by copying what this repository has installed and built. */
+const npm = `#!/bin/sh
+set -eu
+case "$1" in
+  ci) cp -R /prebuilt/node_modules . ;;
+  run) cp -R /prebuilt/dist . ;;
+  prune) ;;
+  *) echo "unexpected: npm $*" >&2; exit 1 ;;
+esac
+`;
+
+function addFiles(files: Files, pattern: string, root: string, prefix: string): void {
+  for (const entry of globSync(pattern, { cwd: root, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const from = join(entry.parentPath, entry.name);
+    files.set(join(prefix, relative(root, from)), { from });
+  }
+}
+
+function prebuiltRecipe(dist: string): ImageRecipe {
+  const files: Files = new Map([['npm', { text: npm }]]);
+  addFiles(files, '**/*', dist, 'prebuilt/dist');
+  const listing = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { encoding: 'utf8' });
+  const root = resolve('.');
+  for (const folder of listing.split('\n').filter((line) => line.startsWith(`${root}/node_modules/`))) {
+    addFiles(files, '**/*', folder, join('prebuilt', relative(root, folder)));
+  }
+  return {
+    tag: 'errand-test-build-base:local',
+    base: nodeImage,
+    // What changes most comes last, so that the engine's cache keeps the rest.
+    dockerfile: [
+      `FROM ${nodeImage}`,
+      'COPY npm /usr/local/bin/npm',
+      'COPY prebuilt/node_modules/ /prebuilt/node_modules/',
+      'COPY prebuilt/dist/ /prebuilt/dist/',
+    ].join('\n'),
+    files,
+  };
+}
+
+/** The context as .dockerignore leaves it. */
+function orchestratorRecipe(buildBase: string): ImageRecipe {
+  const files: Files = new Map();
+  const allowed = readFileSync('.dockerignore', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('!'));
+  for (const name of allowed.map((line) => line.slice(1))) {
+    if (existsSync(name)) addFiles(files, name.includes('.') ? name : `${name}/**/*`, resolve('.'), '');
+  }
+  return {
+    tag: 'errand-test-orchestrator:local',
+    base: buildBase,
+    dockerfile: readFileSync('Dockerfile', 'utf8'),
+    buildArgs: { BASE: nodeImage, BUILD_BASE: buildBase },
+    files,
+  };
+}
+
+describeWithDocker('the container image of the orchestrator', () => {
+  const docker = dockerClient(dockerHost());
+  const quiet = { log: (): void => undefined };
+  const socket = dockerHost().slice('unix://'.length);
+  let folder: string;
+  let tag: string;
+  let container: Docker.Container;
+  const made: Docker.Container[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'errand-image-test-'));
+    const dist = join(folder, 'dist');
+    execFileSync('tsc', ['--singleThreaded', '-p', 'tsconfig.build.json', '--outDir', dist], { stdio: 'inherit' });
+    const base = prebuiltRecipe(dist);
+    await buildImage(docker, base, quiet);
+    const recipe = orchestratorRecipe(base.tag);
+    await buildImage(docker, recipe, quiet);
+    tag = recipe.tag;
+  });
+
+  afterAll(async () => {
+    for (const one of made) await one.remove({ force: true, v: true });
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs a command in the container; resolves with its exit code and output. */
+  async function inside(command: string[]): Promise<{ code: number | null; output: string }> {
+    const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true, Tty: true });
+    const stream = await exec.start({ Tty: true });
+    let output = '';
+    for await (const chunk of stream) output += String(chunk);
+    return { code: (await exec.inspect()).ExitCode, output };
+  }
+
+  test('is run by a user without rights, unless told otherwise', async () => {
+    const { Config } = await docker.getImage(tag).inspect();
+    expect(Config.User).toBe('1000:1000');
+    expect(Config.Env).toContain('NODE_ENV=production');
+    // The folder is that user's own: SQLite can make its files in it.
+    container = await docker.createContainer({
+      Image: tag,
+      Cmd: ['tasks'],
+      Entrypoint: ['node', '--eval', 'fs.mkdirSync(process.env.ERRAND_DATA_DIR + "/x")'],
+    });
+    made.push(container);
+    await container.start();
+    expect(await container.wait()).toMatchObject({ StatusCode: 0 });
+  });
+
+  test('gets healthy, and runs a task in a container beside itself', async () => {
+    const data = join(folder, 'data');
+    container = await docker.createContainer({
+      Image: tag,
+      // As compose.yaml has it.
+      User: '0:0',
+      Env: [`ERRAND_EXCHANGE_HOST_PATH=${data}`, 'ERRAND_DRIVER=docker'],
+      HostConfig: {
+        Init: true,
+        ReadonlyRootfs: true,
+        Tmpfs: { '/tmp': '' },
+        CapDrop: ['ALL'],
+        CapAdd: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
+        SecurityOpt: ['no-new-privileges:true'],
+        Binds: [`${socket}:/var/run/docker.sock`, `${data}:/var/lib/errand`],
+      },
+    });
+    made.push(container);
+    await container.start();
+
+    const { Config } = await docker.getImage(tag).inspect();
+    const [kind, ...check] = Config.Healthcheck?.Test ?? [];
+    expect(kind).toBe('CMD');
+    let healthy = await inside(check);
+    for (let tries = 0; tries < 100 && healthy.code !== 0; tries += 1) {
+      await delay(200);
+      healthy = await inside(check);
+    }
+    if (healthy.code !== 0) {
+      const log = await container.logs({ stdout: true, stderr: true });
+      throw new Error(`the orchestrator did not get healthy: ${log.toString()}`);
+    }
+
+    const errand = ['node', 'dist/src/entry/cli.js'];
+    expect(await inside([...errand, 'push', 'examples/hello'])).toMatchObject({ code: 0 });
+    const run = await inside([...errand, 'run', 'Hello', '-p', 'Name=compose', '--follow']);
+    expect(run).toMatchObject({ code: 0, output: expect.stringContaining('Hello, compose!') });
+  });
+});
