@@ -27,6 +27,8 @@ const folders: Readonly<Record<string, Folder>> = {
 
 const longestFile = 350;
 const clockFile = 'src/core/clock.ts';
+/** The client runs in browsers, apart from the core and its clock. */
+const clientTimerFile = 'src/client/timer.ts';
 const environmentFile = 'src/entry/config.ts';
 
 interface Found {

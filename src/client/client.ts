@@ -1,0 +1,175 @@
+import { routes } from '../contract/routes.ts';
+import type { Plan, RunPage, RunState, RunView, TaskSummary } from '../contract/run.ts';
+import type { rerunRequestSchema, RunRequestBody } from '../contract/run-request.ts';
+import type { TaskDefinitionDocument } from '../contract/task-definition.ts';
+import { follow, type FollowOptions, type RunEvent } from './follow.ts';
+import { backoffMs, isTransient, transport, type ClientOptions } from './transport.ts';
+import { sleep } from './timer.ts';
+
+export { ErrandApiError, ErrandConnectionError } from './errors.ts';
+export type { FollowOptions, RunEvent } from './follow.ts';
+export type { ClientOptions } from './transport.ts';
+
+export interface Signaled {
+  signal?: AbortSignal | undefined;
+}
+
+export interface Keyed extends Signaled {
+  /** Under one key a request is one run, however often it is sent. Without it every call has its own. */
+  idempotencyKey?: string | undefined;
+}
+
+export interface RunQuery {
+  task?: string | undefined;
+  states?: readonly RunState[] | undefined;
+  labels?: Readonly<Record<string, string>> | undefined;
+  /** An instant (RFC 3339). */
+  since?: string | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+export interface Task {
+  /** As its author wrote it. */
+  document: TaskDefinitionDocument;
+  etag: string;
+  /** Undefined where the file is missing. */
+  executable?: RunView['executable'];
+}
+
+export type RerunBody = (typeof rerunRequestSchema)['_input'];
+
+/** All methods throw `ErrandApiError` where the server says no, and `ErrandConnectionError` where none answers. */
+export interface Client {
+  /** Starts a run. Sent again where the answer was lost: it is still one run. */
+  run(request: RunRequestBody, options?: Keyed): Promise<RunView>;
+  get(id: string, options?: Signaled): Promise<RunView>;
+  /** Resolves with the run when it has ended. */
+  wait(id: string, options?: Signaled): Promise<RunView>;
+  list(query?: RunQuery, options?: Signaled): Promise<RunPage>;
+  /** The log as it grows, to its end. */
+  logs(id: string, options?: FollowOptions): AsyncGenerator<{ attempt: number; text: string }, void, undefined>;
+  /** The log, changes of state and the end. */
+  events(id: string, options?: FollowOptions): AsyncGenerator<RunEvent, void, undefined>;
+  /** The log as it is now, of the last attempt unless said otherwise. */
+  log(id: string, options?: Signaled & { attempt?: number | undefined }): Promise<Response>;
+  cancel(id: string, options?: Signaled): Promise<RunView>;
+  /** The same task with the same values, but for those given. Secrets have to be given again. */
+  rerun(id: string, request?: RerunBody, options?: Keyed): Promise<RunView>;
+  /** Writes down what really came of a lost run. */
+  resolve(id: string, request: { outcome: 'succeeded' | 'failed'; note: string }, options?: Signaled): Promise<RunView>;
+  /** Checks a request and starts nothing. */
+  plan(request: RunRequestBody, options?: Signaled): Promise<Plan>;
+  tasks(options?: Signaled): Promise<TaskSummary[]>;
+  task(name: string, options?: Signaled): Promise<Task>;
+  /** JSON Schema (2020-12) of a task's parameters. */
+  schema(name: string, options?: Signaled): Promise<Record<string, unknown>>;
+  /** Stores a task. Without an executable the one that is there stays. `ifMatch`: the ETag that it must still have. */
+  push(
+    name: string,
+    document: unknown,
+    options?: Signaled & { executable?: Blob | undefined; ifMatch?: string | undefined },
+  ): Promise<Task>;
+  removeTask(name: string, options?: Signaled & { ifMatch?: string | undefined }): Promise<void>;
+  /** A file that a run left. */
+  output(id: string, file: string, options?: Signaled): Promise<Response>;
+}
+
+const waitSeconds = 30;
+
+/** Failures in a row before a wait gives up: about 35 seconds. */
+const maxFailures = 10;
+
+export function createClient(options: ClientOptions): Client {
+  const { send, json } = transport(options);
+
+  /** The run once it has ended. A server that restarts meanwhile is waited for. */
+  async function wait(id: string, { signal }: Signaled = {}): Promise<RunView> {
+    let failures = 0;
+    for (;;) {
+      try {
+        const run = await json<RunView>(path('getRun', { id }), { query: [['wait', String(waitSeconds)]], signal });
+        if (run.endedAt !== undefined) return run;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (!isTransient(error) || failures > maxFailures) throw error;
+        await sleep(backoffMs(failures), signal);
+      }
+    }
+  }
+
+  const events = (id: string, given: FollowOptions = {}) =>
+    follow({ send, json }, path('getLogs', { id }), options.url, given);
+
+  const post = (body: unknown) => ({ method: 'POST', body: JSON.stringify(body) }) as const;
+
+  const keyed = ({ idempotencyKey = crypto.randomUUID(), signal }: Keyed) => ({
+    headers: { 'Idempotency-Key': idempotencyKey },
+    repeatable: true,
+    signal,
+  });
+
+  return {
+    run: (request, given = {}) => json(path('createRun'), { ...post(request), ...keyed(given) }),
+    get: (id, { signal } = {}) => json(path('getRun', { id }), { signal }),
+    wait,
+    list: (asked = {}, { signal } = {}) => json(path('listRuns'), { query: listQuery(asked), signal }),
+    async *logs(id, given) {
+      for await (const event of events(id, given))
+        if (event.event === 'log') yield { attempt: event.attempt, text: event.text };
+    },
+    events,
+    log: (id, { attempt, signal } = {}) =>
+      send(path('getLogs', { id }), { query: attempt === undefined ? [] : [['attempt', String(attempt)]], signal }),
+    cancel: (id, { signal } = {}) => json(path('cancelRun', { id }), { method: 'POST', repeatable: true, signal }),
+    rerun: (id, request = {}, given = {}) => json(path('rerunRun', { id }), { ...post(request), ...keyed(given) }),
+    resolve: (id, request, { signal } = {}) =>
+      json(path('resolveRun', { id }), { ...post(request), repeatable: true, signal }),
+    plan: ({ taskName, ...rest }, { signal } = {}) =>
+      json(path('planTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
+    tasks: async ({ signal } = {}) => (await json<{ tasks: TaskSummary[] }>(path('listTasks'), { signal })).tasks,
+    task: (name, { signal } = {}) => json(path('getTask', { name }), { signal }),
+    schema: (name, { signal } = {}) => json(path('getTaskSchema', { name }), { signal }),
+    push: (name, document, { executable, ifMatch, signal } = {}) =>
+      json(path('putTask', { name }), {
+        method: 'PUT',
+        body: pushBody(document, executable),
+        headers: condition(ifMatch),
+        repeatable: ifMatch === undefined,
+        signal,
+      }),
+    removeTask: async (name, { ifMatch, signal } = {}) => {
+      await send(path('deleteTask', { name }), { method: 'DELETE', headers: condition(ifMatch), signal });
+    },
+    output: (id, file, { signal } = {}) => send(path('getOutput', { id, file }), { signal }),
+  };
+}
+
+/** The address of a route with its parts filled in. */
+function path(route: keyof typeof routes, parts: Readonly<Record<string, string>> = {}): string {
+  return routes[route].path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parts[name] ?? ''));
+}
+
+function listQuery({ task, states = [], labels = {}, since, limit, cursor }: RunQuery): [string, string][] {
+  const single = { task, since, limit, cursor };
+  return [
+    ...Object.entries(single).flatMap(([name, value]): [string, string][] =>
+      value === undefined ? [] : [[name, String(value)]],
+    ),
+    ...states.map((state): [string, string] => ['state', state]),
+    ...Object.entries(labels).map(([name, value]): [string, string] => ['label', `${name}=${value}`]),
+  ];
+}
+
+function pushBody(document: unknown, executable: Blob | undefined): string | FormData {
+  if (executable === undefined) return JSON.stringify(document);
+  const form = new FormData();
+  form.set('definition', new Blob([JSON.stringify(document)], { type: 'application/json' }), 'definition.json');
+  form.set('executable', executable, 'executable');
+  return form;
+}
+
+function condition(ifMatch: string | undefined): Record<string, string> {
+  return ifMatch === undefined ? {} : { 'If-Match': `"${ifMatch}"` };
+}

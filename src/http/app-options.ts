@@ -1,0 +1,33 @@
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Orchestrator } from '../core/orchestrator.ts';
+import type { ArtifactStore } from '../core/ports/artifact-store.ts';
+import type { Storage } from '../core/ports/storage.ts';
+import type { ApiKeys, Principal } from './api-keys.ts';
+
+export interface AppOptions {
+  orchestrator: Orchestrator;
+  /** For logs, outputs and what is known of executables. */
+  artifacts: Pick<ArtifactStore, 'exchange' | 'describe'>;
+  /** For the metrics. */
+  storage: Pick<Storage, 'countOpen'>;
+  clock: Clock;
+  logger: Logger;
+  /** Shown in the OpenAPI document. */
+  version: string;
+  /** Without keys everybody who reaches the app may do everything, and only requests from this machine are taken. */
+  keys?: ApiKeys | undefined;
+  /** Once it aborts, requests are answered with `shuttingDown` and event streams end. */
+  closing?: AbortSignal | undefined;
+  /** How long one event stream may last, in seconds; it then ends with `retry:` and the reader comes back. Without it, until the run has ended. */
+  streamSeconds?: number | undefined;
+  /** Between two signs of life on a quiet event stream, in milliseconds. */
+  heartbeatMs?: number | undefined;
+  /** How long the body of a JSON request may take to arrive, in milliseconds. */
+  bodyMs?: number | undefined;
+}
+
+/** What the middleware leaves for the handlers. */
+export interface AppEnv {
+  Variables: { requestId: string; principal: Principal };
+}

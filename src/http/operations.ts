@@ -1,0 +1,31 @@
+import type { AppOptions } from './app-options.ts';
+import type { Handlers } from './handlers.ts';
+import type { HttpMetrics } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+
+/** What those who run the server ask it. */
+export function operationHandlers(
+  { orchestrator, version }: AppOptions,
+  metrics: Pick<HttpMetrics, 'text'>,
+): Handlers<'healthz' | 'readyz' | 'metrics' | 'openapi'> {
+  let document: string | undefined;
+  return {
+    /** The process lives, whatever else does not. */
+    healthz: (c) => c.json({ status: 'ok' }),
+
+    readyz: async (c) => {
+      await orchestrator.ready();
+      return c.json({ status: 'ready' });
+    },
+
+    metrics: async () => {
+      const { contentType, body } = await metrics.text();
+      return new Response(body, { headers: { 'Content-Type': contentType } });
+    },
+
+    openapi: () => {
+      document ??= JSON.stringify(openApiDocument(version));
+      return new Response(document, { headers: { 'Content-Type': 'application/vnd.oai.openapi+json;version=3.1' } });
+    },
+  };
+}
