@@ -132,8 +132,8 @@ export function architectureProblems(files: ReadonlyMap<string, string>): string
       .filter((problem) => problem !== undefined);
     const inSource = path.startsWith('src/');
     // Suites wait for real processes and containers, as the tests do that they are part of.
-    const isSuite = path.startsWith('src/testing/');
-    const uses = found.uses.filter((use) => inSource && home[use] !== path && !(isSuite && home[use] === clockFile));
+    const mayWait = path.startsWith('src/testing/') || path === clientTimerFile;
+    const uses = found.uses.filter((use) => inSource && home[use] !== path && !(mayWait && home[use] === clockFile));
     problems.push(...[...imports, ...uses.map((use) => `uses ${use}`)].map((problem) => `${path}: ${problem}`));
   }
   return problems;
