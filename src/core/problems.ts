@@ -28,6 +28,8 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
         { path, code: 'wrongType', message: `${where} must be of type ${issue.expected}`, allowed: issue.expected },
       ];
     case 'invalid_value':
+      if (issue.input === undefined)
+        return [{ path, code: 'required', message: `${where} is missing`, allowed: issue.values }];
       return [
         {
           path,
@@ -73,6 +75,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
         },
       ];
     case 'invalid_union':
+      if (issue.input === undefined) return [{ path, code: 'required', message: `${where} is missing` }];
       return [
         {
           path,
