@@ -44,6 +44,7 @@ const maximumMessage = 4_000;
 
 /** The fence that stands, wherever it is now. */
 export async function readFence(paths: ExchangePaths): Promise<Fence | undefined> {
+  await reopenBox(paths);
   return (await fenceAt(paths, join(paths.box, 'fence'))) ?? (await fenceAt(paths, paths.fence));
 }
 
@@ -98,6 +99,7 @@ export async function takeFence(
 
 /** Keeps the fence beside the box that is about to go. */
 export async function saveFence(paths: ExchangePaths): Promise<void> {
+  await reopenBox(paths);
   const fence = await fenceAt(paths, join(paths.box, 'fence'));
   if (fence !== undefined) await createFile(paths.fence, fenceText(fence), 0o600);
 }
@@ -107,6 +109,13 @@ function fenceText(fence: Fence): string {
   const schema = fence.by === 'runner' ? runnerFenceSchema : orchestratorFenceSchema;
   const message = fence.by === 'runner' ? {} : { message: fence.message.slice(0, maximumMessage) };
   return `${JSON.stringify(schema.parse({ version: 1, ...fence, ...message }))}\n`;
+}
+
+/** A task with our own user id can close the box to us. Root and strangers need no mending and get none. */
+async function reopenBox(paths: ExchangePaths): Promise<void> {
+  const stat = await unlessMissing(lstat(paths.box));
+  if (stat !== undefined && (stat.mode & 0o777) !== 0o777 && stat.uid === process.getuid?.())
+    await unlessMissing(chmod(paths.box, 0o777));
 }
 
 async function makeBox(paths: ExchangePaths): Promise<void> {
