@@ -23,6 +23,8 @@ export interface ServerOptions {
   maxConnections?: number;
   /** How long answers under way may take once the server is stopping, in milliseconds. */
   patienceMs?: number;
+  /** How long the steps under way may take after that, in milliseconds: an image that is being pulled is not waited for. */
+  stepsMs?: number;
   /** How long the headers of a request may take to arrive, in milliseconds. The app itself bounds bodies. */
   headersMs?: number;
   /** How long a whole request may take to arrive, in milliseconds: an executable is the largest. */
@@ -37,6 +39,7 @@ export interface RunningServer {
 
 const maxHeaderSize = 16 * 1024;
 const checkMs = 1_000;
+const idleLookMs = 100;
 
 /** Puts the app behind a socket. Throws `invalidConfiguration` where it may not or cannot listen there. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -50,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hasKeys,
     maxConnections = 10_000,
     patienceMs = 10_000,
+    stepsMs = 30_000,
     headersMs = 10_000,
     requestMs = 600_000,
   } = options;
@@ -83,14 +87,37 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closing.abort();
     const closed = once(server, 'close');
     server.close();
-    server.closeIdleConnections();
-    const stopTimer = clock.after(patienceMs, () => {
+    const stopImpatience = clock.after(patienceMs, () => {
       logger.warn({}, 'some answers took too long; their connections are closed');
       server.closeAllConnections();
     });
+    const stopClearing = closeWhatIsIdle();
     await closed;
-    stopTimer();
-    await options.onClose();
+    stopImpatience();
+    stopClearing();
+    await within(stepsMs, options.onClose());
+  }
+
+  /** A connection becomes idle when its answer ends, and nothing else tells it that the server has stopped. */
+  function closeWhatIsIdle(): () => void {
+    let cancel = (): void => {};
+    const look = (): void => {
+      server.closeIdleConnections();
+      cancel = clock.after(idleLookMs, look);
+    };
+    look();
+    return () => cancel();
+  }
+
+  async function within(ms: number, work: Promise<void>): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(ms, () => {
+        logger.warn({}, 'some steps took too long; the next start takes them up again');
+        resolve();
+      });
+    });
+    await Promise.race([work, late]).finally(() => cancel());
   }
 
   let stopped: Promise<void> | undefined;

@@ -1,3 +1,146 @@
+import { z } from 'zod';
+import { errorTable, type ErrorCode } from '../contract/errors.ts';
+import { routes, type Route } from '../contract/routes.ts';
+// Importing the contract puts its schemas into zod's registry.
+import '../contract/index.ts';
+import type { RouteName } from './handlers.ts';
+import { apiSchemas, operations, ref, type Answer, type OperationDoc } from './openapi-operations.ts';
+
+/** What any request may be answered with: by whoever is asked, and by what the server stands on. */
+const commonErrors: readonly ErrorCode[] = ['hostNotAllowed', 'originNotAllowed', 'internal', 'shuttingDown'];
+const keyErrors: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
+const groundErrors: readonly ErrorCode[] = [
+  'storageCorrupt',
+  'storageBusy',
+  'storageUnavailable',
+  'artifactsUnavailable',
+  'storageFull',
+];
+
+/** The API as an OpenAPI 3.1 document, from the route table and the schemas that requests are checked with. */
 export function openApiDocument(version: string): object {
-  return { openapi: '3.1.0', info: { title: 'Errand', version }, paths: {} };
+  const paths: Record<string, Record<string, object>> = {};
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const route: Route = routes[name];
+    (paths[route.path] ??= {})[route.method] = operation(name, route, operations[name]);
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Errand',
+      version,
+      description: 'Runs any executable in one fresh container per request.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'runs', description: 'Requested executions of tasks' },
+      { name: 'tasks', description: 'What can be run' },
+      { name: 'operation', description: 'For those who run the server' },
+    ],
+    paths,
+    components: {
+      schemas: schemas(),
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key; none is needed where the server has none configured',
+        },
+        header: { type: 'apiKey', in: 'header', name: 'X-Api-Key' },
+      },
+    },
+  };
+}
+
+function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc): object {
+  const { summary, description, tag, query = {}, headers = {}, body, answers } = doc;
+  const codes = [
+    ...doc.errors,
+    ...commonErrors,
+    ...(scope === undefined ? [] : keyErrors),
+    ...(name === 'healthz' || name === 'openapi' ? [] : groundErrors),
+  ];
+  return {
+    operationId: name,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [tag],
+    ...(scope === undefined ? { security: [] } : { security: [{ bearer: [scope] }, { header: [scope] }] }),
+    parameters: [
+      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, part]) => ({
+        name: part,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
+      })),
+      ...Object.entries(query).map(([parameter, rest]) => ({ name: parameter, in: 'query', ...rest })),
+      ...Object.entries(headers).map(([header, about]) => ({
+        name: header,
+        in: 'header',
+        description: about,
+        schema: { type: 'string' },
+      })),
+    ],
+    ...(body === undefined ? {} : { requestBody: { required: body.required, content: contentOf(body.content) } }),
+    responses: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
+      ...problemAnswers(codes),
+    },
+  };
+}
+
+function answerOf({ description, content, headers }: Answer): object {
+  return {
+    description,
+    ...(headers === undefined
+      ? {}
+      : {
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, about]) => [name, { description: about, schema: { type: 'string' } }]),
+          ),
+        }),
+    ...(content === undefined ? {} : { content: contentOf(content) }),
+  };
+}
+
+function contentOf(content: NonNullable<Answer['content']>): object {
+  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }]));
+}
+
+/** One answer for each status, which lists the codes that have it. */
+function problemAnswers(codes: readonly ErrorCode[]): Record<string, object> {
+  const byStatus = new Map<number, Set<ErrorCode>>();
+  for (const code of codes) {
+    const { status } = errorTable[code];
+    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+  }
+  const answer = (same: ReadonlySet<ErrorCode>) => ({
+    description: [...same].map((code) => `${code}: ${errorTable[code].title}`).join('. '),
+    content: { 'application/problem+json': { schema: ref('ProblemDetails') } },
+  });
+  return Object.fromEntries([...byStatus].map(([status, same]) => [String(status), answer(same)]));
+}
+
+/** The schemas of the contract that have a name. What zod shares among them is the one recursive type, any JSON. */
+function schemas(): Record<string, unknown> {
+  const { schemas: named } = z.toJSONSchema(z.globalRegistry, {
+    uri: (id) => `#/components/schemas/${id}`,
+    io: 'input',
+    unrepresentable: 'any',
+  });
+  const { __shared: shared, ...own } = named;
+  const anyJson = (shared?.['$defs'] as Record<string, unknown> | undefined)?.['schema0'];
+  const plain = Object.fromEntries(
+    Object.entries({ ...own, JsonValue: anyJson }).map(([name, schema]) => [name, withoutIdentity(schema as object)]),
+  );
+  const written = JSON.stringify({ ...plain, ...apiSchemas });
+  return JSON.parse(
+    written.replaceAll('#/components/schemas/__shared#/$defs/schema0', '#/components/schemas/JsonValue'),
+  ) as Record<string, unknown>;
+}
+
+/** In this document a schema is named by its place. */
+function withoutIdentity(schema: object): object {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== '$schema' && keyword !== '$id'));
 }
