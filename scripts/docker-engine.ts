@@ -68,6 +68,20 @@ async function firstAnswering(hosts: readonly string[]): Promise<string | undefi
   return undefined;
 }
 
+/**
+ * DOCKER_HOST of an engine that answers already; 'silent' where one runs and does not. One that is just coming up, or going down after
+ * an earlier command, gets some time to do so.
+ */
+async function runningEngine(): Promise<string | undefined> {
+  for (let tries = 0; ; tries += 1) {
+    const { found, hosts } = socketsOfRunningEngines();
+    const answering = await firstAnswering([usualSocket, ...hosts]);
+    if (answering !== undefined || !found) return answering;
+    if (tries === 60) return 'silent';
+    await delay(500);
+  }
+}
+
 /** Where no cgroup is mounted, as in a bare container, the engine cannot start; mounting is what an init system would have done. */
 async function mountCgroups(log: Log): Promise<void> {
   if (existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/memory')) return;
@@ -138,12 +152,14 @@ export async function ensureDocker({ log }: { log: Log }): Promise<Engine> {
     if (await dockerAnswers(given)) return existing(given);
     return { kind: 'unavailable', reason: `DOCKER_HOST is set, but no Docker engine answers at ${given}` };
   }
-  const running = socketsOfRunningEngines();
-  const answering = await firstAnswering([usualSocket, ...running.hosts]);
-  if (answering !== undefined) return existing(answering);
-  if (running.found) {
-    return { kind: 'unavailable', reason: 'a dockerd runs here but answers on no known socket: set DOCKER_HOST to it' };
+  const found = await runningEngine();
+  if (found === 'silent') {
+    return {
+      kind: 'unavailable',
+      reason: 'a dockerd runs here but answers on no known socket: set DOCKER_HOST to it',
+    };
   }
+  if (found !== undefined) return existing(found);
   if (process.platform !== 'linux')
     return { kind: 'unavailable', reason: 'no Docker engine answers: start Docker Desktop' };
 

@@ -14,7 +14,7 @@ const quiet = { log: (): void => undefined };
 /** Makes sure of an engine, and then does what `after` says. */
 const program = (after: string): string => `
   import { ensureDocker } from './scripts/docker-engine.ts';
-  const engine = await ensureDocker({ log: () => undefined });
+  const engine = await ensureDocker({ log: console.error });
   console.log(JSON.stringify(engine));
   if (engine.kind === 'ready') { ${after} }
 `;
