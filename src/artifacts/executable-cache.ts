@@ -6,9 +6,9 @@ import { scriptNamePattern } from '../contract/names.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import { copyFile } from './copy-file.ts';
 import { syncDirectory, unfinishedName } from './durable-file.ts';
-import { errnoOf } from './file-errors.ts';
 import type { FileHashes } from './file-hashes.ts';
 import { openFlat } from './flat-file.ts';
+import type { ProcessLock } from './process-lock.ts';
 import { removeTree } from './remove-tree.ts';
 
 export interface ExecutableCache {
@@ -22,15 +22,14 @@ const sha256Pattern = /^[a-f0-9]{64}$/;
  * Executables by content, as they are mounted into runners: a run gets what was pinned when it was accepted, also when the file has been
  * replaced since. The hash is checked whenever one is handed out; a damaged copy is made anew.
  */
-export function executableCache({
-  directory,
-  source,
-  hashes,
-}: {
+export function executableCache(options: {
   directory: string;
   source: string;
   hashes: FileHashes;
+  lock: ProcessLock;
 }): ExecutableCache {
+  const { directory, source, hashes, lock } = options;
+
   async function isIntact(path: string, sha256: string, signal: AbortSignal | undefined): Promise<boolean> {
     const file = await openFlat(path);
     if (file.kind !== 'open') return false;
@@ -68,27 +67,29 @@ export function executableCache({
 
   return {
     async provide({ name, sha256 }, { signal } = {}) {
-      if (!scriptNamePattern.test(name) || !sha256Pattern.test(sha256))
+      if (!scriptNamePattern.test(name) || !sha256Pattern.test(sha256)) {
         throw new TypeError(`${JSON.stringify(name)} with ${sha256} is no executable`);
-      const entry = join(directory, `${sha256}-${name}`);
-      for (let tries = 0; tries < 3; tries += 1) {
-        if (await isIntact(join(entry, name), sha256, signal)) return entry;
-        const unfinished = join(directory, unfinishedName());
-        await mkdir(unfinished, { mode: 0o700 });
-        try {
-          await fill(unfinished, name, sha256, signal);
-          await removeTree(entry);
-          await rename(unfinished, entry);
-          await syncDirectory(directory);
-        } catch (error) {
-          await removeTree(unfinished);
-          // Another process was faster; its copy is looked at next.
-          if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error;
-        }
       }
-      throw new ErrandError(
-        'artifactsUnavailable',
-        `${entry} cannot be kept as it was written. Check who else changes files in ${directory}.`,
+      const entry = join(directory, `${sha256}-${name}`);
+      if (await isIntact(join(entry, name), sha256, signal)) return entry;
+      return lock(
+        async () => {
+          // Another one may have made it meanwhile; what is intact is never removed, since a runner may be about to get it.
+          if (await isIntact(join(entry, name), sha256, signal)) return entry;
+          const unfinished = join(directory, unfinishedName());
+          await mkdir(unfinished, { mode: 0o700 });
+          try {
+            await fill(unfinished, name, sha256, signal);
+            await removeTree(entry);
+            await rename(unfinished, entry);
+            await syncDirectory(directory);
+          } catch (error) {
+            await removeTree(unfinished);
+            throw error;
+          }
+          return entry;
+        },
+        { signal },
       );
     },
   };

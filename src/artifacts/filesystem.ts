@@ -11,6 +11,7 @@ import { executableCache } from './executable-cache.ts';
 import { artifactsError, errnoOf, unlessMissing } from './file-errors.ts';
 import { fileHashes } from './file-hashes.ts';
 import { filesystemExchange } from './filesystem-exchange.ts';
+import { processLock } from './process-lock.ts';
 import { removeTree, trashSuffix } from './remove-tree.ts';
 import { taskFiles } from './task-files.ts';
 
@@ -35,8 +36,9 @@ export function filesystemArtifacts(options: FilesystemArtifactsOptions): Artifa
   const exchanges = join(directory, 'exchanges');
   const runs = join(directory, 'runs');
   const hashes = fileHashes(clock);
-  const files = taskFiles({ directory: tasks, lockPath: join(directory, '.lock'), hashes, clock, logger });
-  const cache = executableCache({ directory: cacheDirectory, source: tasks, hashes });
+  const lock = processLock(join(directory, '.lock'), clock);
+  const files = taskFiles({ directory: tasks, lock, hashes, logger });
+  const cache = executableCache({ directory: cacheDirectory, source: tasks, hashes, lock });
   let made: Promise<void> | undefined;
 
   async function make(): Promise<void> {

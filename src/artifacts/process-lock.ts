@@ -1,7 +1,10 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ErrandError } from '../contract/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
+
+export type ProcessLock = <T>(work: () => Promise<T>, options?: Cancelable) => Promise<T>;
 
 const patienceMs = 10_000;
 const busy = 5;
@@ -10,13 +13,11 @@ const busy = 5;
  * A lock among all processes of this machine: SQLite's exclusive lock on an empty file, which is a lock of the kernel (fcntl) and ends with
  * the process that holds it. Node has no `flock`, and a lock file of our own would stay behind after a crash.
  */
-export function processLock(
-  path: string,
-  clock: Clock,
-): <T>(work: () => Promise<T>, options?: Cancelable) => Promise<T> {
+export function processLock(path: string, clock: Clock): ProcessLock {
   let last: Promise<unknown> = Promise.resolve();
 
   async function locked<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    closeSync(openSync(path, 'a', 0o600));
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
       const started = clock.monotonic();

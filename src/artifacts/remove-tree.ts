@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { chmod, lstat, mkdir, opendir, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
@@ -23,8 +24,10 @@ export async function removeTree(path: string, { signal }: Cancelable = {}): Pro
   const freshName = (): string => join(trash, `${prefix}-${(moved += 1)}`);
   const problems: { path: string; error: unknown }[] = [];
 
-  if ((await unlessMissing(lstat(path))) !== undefined) {
+  const root = await unlessMissing(lstat(path));
+  if (root !== undefined) {
     await mkdir(trash, { mode: 0o700, recursive: true });
+    await openUp(path, root);
     await unlessMissing(rename(path, freshName()));
   }
   const left = await unlessMissing(readdir(trash));
@@ -40,8 +43,7 @@ export async function removeTree(path: string, { signal }: Cancelable = {}): Pro
     const stat = await unlessMissing(lstat(item));
     if (stat === undefined) return;
     if (!stat.isDirectory()) return tolerate(item, unlink(item));
-    // Without this an owner who is not root can neither list nor empty what a task has closed.
-    if ((stat.mode & 0o700) !== 0o700) await tolerate(item, chmod(item, 0o700));
+    await openUp(item, stat);
     // A listing may leave out an entry while others are being removed, so a directory that is still not empty is listed again.
     for (let passes = 3; passes > 0; passes -= 1) {
       const before = problems.length;
@@ -49,6 +51,11 @@ export async function removeTree(path: string, { signal }: Cancelable = {}): Pro
       const isFinal = passes === 1 || problems.length > before;
       if (await tryRemove(item, isFinal)) return;
     }
+  }
+
+  /** Without this an owner who is not root can neither move nor list nor empty a directory that is closed. */
+  async function openUp(item: string, stat: Stats): Promise<void> {
+    if (stat.isDirectory() && (stat.mode & 0o700) !== 0o700) await tolerate(item, chmod(item, 0o700));
   }
 
   async function tryRemove(item: string, isFinal: boolean): Promise<boolean> {

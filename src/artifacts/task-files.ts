@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
 import { limits } from '../contract/limits.ts';
 import { scriptNamePattern } from '../contract/names.ts';
-import { instant, type Clock } from '../core/clock.ts';
+import { instant } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ArtifactInfo, ArtifactStore } from '../core/ports/artifact-store.ts';
 import { createFile, syncDirectory, writeUnfinished } from './durable-file.ts';
 import { unlessMissing } from './file-errors.ts';
 import type { FileHashes } from './file-hashes.ts';
 import { openFlat, readRange } from './flat-file.ts';
-import { processLock } from './process-lock.ts';
+import type { ProcessLock } from './process-lock.ts';
 
 export type TaskFiles = Pick<ArtifactStore, 'get' | 'describe' | 'put' | 'list' | 'delete'>;
 
@@ -20,13 +20,11 @@ export type TaskFiles = Pick<ArtifactStore, 'get' | 'describe' | 'put' | 'list' 
  */
 export function taskFiles(options: {
   directory: string;
-  lockPath: string;
+  lock: ProcessLock;
   hashes: FileHashes;
-  clock: Clock;
   logger: Logger;
 }): TaskFiles {
-  const { directory, hashes, logger } = options;
-  const lock = processLock(options.lockPath, options.clock);
+  const { directory, hashes, logger, lock } = options;
 
   async function opened(name: string) {
     if (!scriptNamePattern.test(name)) return undefined;
