@@ -104,7 +104,7 @@ function clientOptions(connection: DockerConnection, agent: Agent): Dockerode.Do
         };
   // The client's types leave out `agent`, which its transport documents.
   const withAgent = { ...options, agent };
-  return withAgent as Dockerode.DockerOptions;
+  return withAgent;
 }
 
 function addressOf(connection: DockerConnection): string {

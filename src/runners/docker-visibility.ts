@@ -92,7 +92,7 @@ async function ensureCanaryImage(engine: DockerEngine, options: Cancelable): Pro
     if (!isAnswer(error, 404)) throw error;
     await engine.call('make the canary image', options, async (docker) => {
       const [repo, tag] = canaryImage.split(':');
-      const stream = (await docker.importImage(Readable.from([emptyTar]) as Readable, { repo, tag })) as Readable;
+      const stream = (await docker.importImage(Readable.from([emptyTar]), { repo, tag })) as Readable;
       for await (const chunk of stream) void chunk;
     });
   }

@@ -17,9 +17,12 @@ export async function killFamily(
   { signal }: Cancelable,
 ): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    const pids = await findFamily(family);
-    if (pids.length === 0) return;
-    for (const pid of pids) signalProcess(pid, 'SIGKILL');
+    let seen = 0;
+    for (const pid of findFamily(family)) {
+      signalProcess(pid, 'SIGKILL');
+      seen += 1;
+    }
+    if (seen === 0) return;
     await clock.sleep(betweenRoundsMs, { signal });
   }
   throw new ErrandError(

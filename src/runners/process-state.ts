@@ -97,7 +97,7 @@ export async function observeHome(home: string, labels: ProcessLabels): Promise<
   if (early !== undefined) return exited(home, early);
   const identity = await readIdentity(home);
   if (identity === undefined) return { state: 'created', since: labels.createdAt };
-  if (await isAlive(identity)) return { state: 'running', containerId: String(identity.pid) };
+  if (isAlive(identity)) return { state: 'running', containerId: String(identity.pid) };
   // It may have ended between the two looks.
   return exited(home, (await readExit(home)) ?? unknownExit);
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process, told from a later one with the same number by its start time (clock ticks since boot) and the boot. */
 export interface ProcessIdentity {
@@ -16,13 +16,10 @@ interface ProcessRow {
 }
 
 /** Source: proc_pid_stat(5): fields 3, 4, 6 and 22, counted behind the name, which may hold anything. */
-async function readRow(pid: number): Promise<ProcessRow | undefined> {
-  const stat = await readProc(`/proc/${pid}/stat`);
+function readRow(pid: number): ProcessRow | undefined {
+  const stat = readProc(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  const fields = stat
-    .toString('latin1')
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, parent, , session] = fields;
   return {
     pid,
@@ -33,14 +30,14 @@ async function readRow(pid: number): Promise<ProcessRow | undefined> {
   };
 }
 
-export async function currentBootId(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+export function currentBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 /** Whether exactly this process still runs. */
-export async function isAlive({ pid, startTime, bootId }: ProcessIdentity): Promise<boolean> {
-  if (bootId !== (await currentBootId())) return false;
-  const row = await readRow(pid);
+export function isAlive({ pid, startTime, bootId }: ProcessIdentity): boolean {
+  if (bootId !== currentBootId()) return false;
+  const row = readRow(pid);
   return row !== undefined && row.startTime === startTime && !row.zombie;
 }
 
@@ -51,44 +48,55 @@ export interface ProcessFamily {
   leader: ProcessIdentity | undefined;
 }
 
-/** Members by mark, by session, and their descendants; never this process nor one that it descends from. */
-export async function findFamily({ marks, leader }: ProcessFamily): Promise<number[]> {
-  const rows = new Map<number, ProcessRow>();
-  for (const entry of await readdir('/proc')) {
-    const row = /^\d+$/.test(entry) ? await readRow(Number(entry)) : undefined;
-    if (row !== undefined && !row.zombie) rows.set(row.pid, row);
-  }
-  const kept = ancestors(rows, process.pid);
-  const session = leader !== undefined && leader.bootId === (await currentBootId()) ? leader.pid : undefined;
+/**
+ * Members by mark, by session, and their descendants; never this process nor one that it descends from. Each is yielded the moment it is
+ * seen, and /proc is read without giving way to other work, so that a caller who kills what it gets catches what forks and leaves.
+ */
+export function* findFamily({ marks, leader }: ProcessFamily): Generator<number> {
+  const own = ownLine();
+  const session = leader !== undefined && leader.bootId === currentBootId() ? leader.pid : undefined;
+  const others: ProcessRow[] = [];
   const family = new Set<number>();
-  for (const row of rows.values()) {
-    if (kept.has(row.pid)) continue;
-    if (row.session === session || (await isMarked(row.pid, marks))) family.add(row.pid);
+  for (const entry of readdirSync('/proc')) {
+    const row = /^\d+$/.test(entry) ? readRow(Number(entry)) : undefined;
+    if (row === undefined || row.zombie || own.has(row.pid)) continue;
+    if (row.session === session || isMarked(row.pid, marks)) {
+      family.add(row.pid);
+      yield row.pid;
+    } else {
+      others.push(row);
+    }
   }
   for (let size = -1; size !== family.size;) {
     size = family.size;
-    for (const row of rows.values()) if (family.has(row.parent) && !kept.has(row.pid)) family.add(row.pid);
+    for (const { pid, parent } of others) {
+      if (family.has(pid) || !family.has(parent)) continue;
+      family.add(pid);
+      yield pid;
+    }
   }
-  return [...family];
 }
 
-function ancestors(rows: ReadonlyMap<number, ProcessRow>, pid: number): Set<number> {
+/** This process and all that it descends from. */
+function ownLine(): Set<number> {
   const found = new Set<number>();
-  for (let at: number | undefined = pid; at !== undefined && !found.has(at); at = rows.get(at)?.parent) found.add(at);
+  for (let at: number | undefined = process.pid; at !== undefined && !found.has(at); at = readRow(at)?.parent) {
+    found.add(at);
+  }
   return found;
 }
 
-async function isMarked(pid: number, marks: ProcessFamily['marks']): Promise<boolean> {
-  const environment = await readProc(`/proc/${pid}/environ`);
-  if (environment === undefined || environment.length === 0) return false;
-  const text = `\0${environment.toString('latin1')}`;
+function isMarked(pid: number, marks: ProcessFamily['marks']): boolean {
+  const environment = readProc(`/proc/${pid}/environ`);
+  if (environment === undefined || environment === '') return false;
+  const text = `\0${environment}`;
   return marks.some((mark) => mark.every((entry) => text.includes(`\0${entry}\0`)));
 }
 
-/** Undefined where the process is gone, or is another user's. */
-async function readProc(path: string): Promise<Buffer | undefined> {
+/** Undefined where the process is gone, or is another user's. Bytes as characters. */
+function readProc(path: string): string | undefined {
   try {
-    return await readFile(path);
+    return readFileSync(path, 'latin1');
   } catch (error) {
     if (error instanceof Error && 'code' in error && gone.has(String(error.code))) return undefined;
     throw error;

@@ -231,8 +231,8 @@ export function processRunner(options: ProcessRunnerOptions): RunnerDriver {
       const identity = labels === undefined ? undefined : await readIdentity(homeOf(name));
       if (labels === undefined || identity === undefined) return;
       const deadline = clock.monotonic() + (graceSeconds + graceMarginSeconds) * 1000;
-      if (await isAlive(identity)) signalProcess(identity.pid, 'SIGTERM');
-      while (clock.monotonic() < deadline && (await isAlive(identity))) await clock.sleep(lookAgainMs, { signal });
+      if (isAlive(identity)) signalProcess(identity.pid, 'SIGTERM');
+      while (clock.monotonic() < deadline && isAlive(identity)) await clock.sleep(lookAgainMs, { signal });
       await killAll(name, labels, { signal });
     },
 

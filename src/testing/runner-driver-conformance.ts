@@ -1,9 +1,6 @@
-import type * as vitest from 'vitest';
 import { fromInstant, systemClock } from '../core/clock.ts';
 import type { RunnerDriver, RunnerSpec } from '../core/ports/runner-driver.ts';
-
-/** The functions of vitest that the suite is written with, handed in by the test file. */
-export type TestApi = Pick<typeof vitest, 'describe' | 'test' | 'expect'>;
+import { type TestApi, withFresh } from './test-api.ts';
 
 export interface RunnerDriverHarness {
   driver: RunnerDriver;
@@ -31,15 +28,12 @@ export function runnerDriverConformance(
 ): void {
   const { describe, test, expect } = api;
 
-  const withHarness = (body: (harness: RunnerDriverHarness) => Promise<void>) => async () => {
-    const harness = await makeHarness();
-    try {
+  const fresh = withFresh(makeHarness);
+  const withHarness = (body: (harness: RunnerDriverHarness) => Promise<void>) =>
+    fresh(async (harness) => {
       await harness.driver.check();
       await body(harness);
-    } finally {
-      await harness.dispose();
-    }
-  };
+    });
 
   describe(`${name} as a runner driver`, () => {
     test(
