@@ -34,7 +34,7 @@ export async function* endedRuns(engine: DockerEngine, options: EventOptions): A
       }
     } catch (error) {
       if (signal.aborted) return;
-      logger.warn({ error }, `Docker's events cannot be read; trying again in ${waitMs} ms`);
+      logger.warn({ err: error }, `Docker's events cannot be read; trying again in ${waitMs} ms`);
     }
     broken = true;
     await clock.sleep(waitMs, { signal }).catch((error: unknown) => {

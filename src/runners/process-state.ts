@@ -146,7 +146,7 @@ export async function markEnded(directory: string, name: string, logger: Logger)
   try {
     if (await exists(join(directory, name))) await writeFile(join(directory, endedDirectory, name), '');
   } catch (error) {
-    logger.warn({ error, name }, 'The end of a process could not be marked: its result is noticed later');
+    logger.warn({ err: error, name }, 'The end of a process could not be marked: its result is noticed later');
   }
 }
 

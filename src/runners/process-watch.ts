@@ -26,7 +26,7 @@ export async function* endedProcesses({
     }
   } catch (error) {
     if (signal.aborted) return;
-    logger.warn({ error }, `The end of processes cannot be watched in ${directory}: results are noticed later`);
+    logger.warn({ err: error }, `The end of processes cannot be watched in ${directory}: results are noticed later`);
     await aborted(signal);
   }
 }
