@@ -30,7 +30,8 @@ const scenes: readonly { readonly why: string; readonly args: readonly string[];
     args: ['run', 'InspectMachine', '--follow'],
     code: 0,
   },
-  { why: 'Its record', args: ['show', '@last'], code: 0 },
+  { why: 'Its record', args: ['show', 'last'], code: 0 },
+  { why: 'The file that it left', args: ['outputs', 'last', 'machine.csv'], code: 0 },
   {
     why: 'A run in another language than sh',
     args: ['run', 'WordCount', '-p', 'Text=to be or not to be', '--follow'],

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-
 import type { TestProject } from 'vitest/node';
 
 import { dockerClient } from '../../scripts/docker-client.ts';
@@ -36,7 +34,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
   process.env['DOCKER_HOST'] = engine.dockerHost;
   try {
-    if (existsSync('runner-image/minimal/Dockerfile')) await buildImages(dockerClient(engine.dockerHost), { log });
+    await buildImages(dockerClient(engine.dockerHost), { log });
   } catch (error) {
     await engine.stop();
     throw error;
