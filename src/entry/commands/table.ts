@@ -1,0 +1,110 @@
+import type { Command } from '../terminal/command.ts';
+import type { Summary } from '../terminal/help.ts';
+
+export interface Entry extends Summary {
+  load(): Promise<Command>;
+}
+
+const tasks = 'Tasks';
+const runs = 'Runs';
+const servers = 'Servers';
+
+/** Every command. Each is loaded when it is called: the others' imports would cost its start-up time. */
+export const commandTable: readonly Entry[] = [
+  {
+    name: 'init',
+    group: tasks,
+    about: 'Make a folder with a task that runs',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
+  {
+    name: 'push',
+    group: tasks,
+    about: 'Give tasks to the server: definition and executable',
+    load: async () => (await import('./push.ts')).pushCommand,
+  },
+  {
+    name: 'tasks',
+    group: tasks,
+    about: 'List the tasks of the server',
+    load: async () => (await import('./tasks.ts')).tasksCommand,
+  },
+  {
+    name: 'plan',
+    group: tasks,
+    about: 'Check a request and show what would be run; start nothing',
+    load: async () => (await import('./plan.ts')).planCommand,
+  },
+  {
+    name: 'run',
+    group: runs,
+    about: 'Run a task',
+    load: async () => (await import('./run.ts')).runCommand,
+  },
+  {
+    name: 'runs',
+    group: runs,
+    about: 'List runs, latest first',
+    load: async () => (await import('./runs.ts')).runsCommand,
+  },
+  {
+    name: 'show',
+    group: runs,
+    about: 'Show one run: what happened when, why it waits, its result',
+    load: async () => (await import('./show.ts')).showCommand,
+  },
+  {
+    name: 'logs',
+    group: runs,
+    about: 'Print what a run wrote',
+    load: async () => (await import('./logs.ts')).logsCommand,
+  },
+  {
+    name: 'outputs',
+    group: runs,
+    about: 'List the files that a run left, or fetch one',
+    load: async () => (await import('./outputs.ts')).outputsCommand,
+  },
+  {
+    name: 'cancel',
+    group: runs,
+    about: 'End runs',
+    load: async () => (await import('./cancel.ts')).cancelCommand,
+  },
+  {
+    name: 'rerun',
+    group: runs,
+    about: 'Run the task of an earlier run again',
+    load: async () => (await import('./rerun.ts')).rerunCommand,
+  },
+  {
+    name: 'resolve',
+    group: runs,
+    about: 'Write down what really came of a lost run',
+    load: async () => (await import('./resolve.ts')).resolveCommand,
+  },
+  {
+    name: 'dev',
+    group: servers,
+    about: 'Start a server on this machine, with the examples; nothing to configure',
+    load: async () => (await import('./dev.ts')).devCommand,
+  },
+  {
+    name: 'serve',
+    group: servers,
+    about: 'Start a server that is configured by its environment',
+    load: async () => (await import('./serve.ts')).serveCommand,
+  },
+  {
+    name: 'backup',
+    group: servers,
+    about: 'Copy the run database while the server goes on',
+    load: async () => (await import('./backup.ts')).backupCommand,
+  },
+  {
+    name: 'keys create',
+    group: servers,
+    about: 'Make an API key',
+    load: async () => (await import('./keys-create.ts')).keysCreateCommand,
+  },
+];
