@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
 import { instant, type Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -23,7 +23,7 @@ export interface DockerRunnerOptions {
   runnerScript: string;
   /** Directory below which all exchanges and executables lie; a copy of the runner script is put there too. */
   directory: string;
-  /** The same directory on the machine of the engine, where it has another path there. */
+  /** The same directory on the machine of the engine, where it has another path there. The artifact store is told too: its exchanges come with the paths of that machine. */
   engineDirectory?: string | undefined;
   /** Where `docker login` left its `config.json`; without it, images are pulled without a login. */
   dockerConfigDirectory?: string | undefined;
@@ -71,26 +71,13 @@ export function dockerRunner(options: DockerRunnerOptions): RunnerDriver {
     return ready;
   }
 
-  function onEngine(path: string): string {
-    if (shared.enginePath === shared.path) return path;
-    const inside = relative(shared.path, path);
-    if (!inside.startsWith('..')) return join(shared.enginePath, inside);
-    throw new ErrandError(
-      'invalidConfiguration',
-      `${path} is not below ${shared.path}, so its path on the engine's machine is not known: keep all data in one directory.`,
-    );
-  }
-
   async function hostFacts(spec: RunnerSpec, cancelable: Cancelable): Promise<HostFacts> {
     const { cpus, runnerScript } = ready ?? (await prepare(cancelable));
     const { access } = spec;
     return {
       cpus,
       runnerScript,
-      exchange:
-        access.kind === 'directory'
-          ? { directory: onEngine(access.exchange), executable: onEngine(access.executable) }
-          : undefined,
+      exchange: access.kind === 'directory' ? { directory: access.exchange, executable: access.executable } : undefined,
       network: spec.container.network === 'none' ? undefined : await ensureIsolatedNetwork(engine, cancelable),
     };
   }

@@ -66,7 +66,7 @@ export interface ExchangePlan {
 export type RunnerAccess =
   | {
       kind: 'directory';
-      /** On the host: the exchange (to `/errand`, writable) and the directory of the executable (to `/errand-executable`, read-only). */
+      /** As the machine that the runners run on sees them: the exchange (to `/errand`, writable) and the directory of the executable (to `/errand-executable`, read-only). */
       exchange: string;
       executable: string;
     }
