@@ -1,0 +1,14 @@
+import { logsSuite } from '../e2e/logs.ts';
+import { runsSuite } from '../e2e/runs.ts';
+import { tasksSuite } from '../e2e/tasks.ts';
+import { serverHarness } from './support/server-harness.ts';
+
+/** The standalone server as a door. */
+async function standalone() {
+  const { url, dispose } = await serverHarness();
+  return { url, close: dispose };
+}
+
+runsSuite('the standalone server', standalone);
+logsSuite('the standalone server', standalone);
+tasksSuite('the standalone server', standalone);
