@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { findProgram } from './debian-packages.ts';
 import { dockerClient } from './docker-client.ts';
 import { ensureDocker, type Engine } from './docker-engine.ts';
 import { buildImages } from './images.ts';
@@ -69,15 +70,24 @@ async function ready(url: string, server: ChildProcess): Promise<void> {
   throw new Error('the server did not get ready');
 }
 
+/**
+ * Runs the CLI as on a terminal. Where the demo itself is piped, commands that print tables get a terminal from script(1), since to a pipe
+ * they would write JSON.
+ */
+function run(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+  const command = [process.execPath, cli, ...args];
+  const piped = !process.stdout.isTTY && !args.includes('--follow') && findProgram('script') !== undefined;
+  if (!piped) return spawn(process.execPath, command.slice(1), { env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const typed = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const wide = { ...env, NO_COLOR: '1', COLUMNS: '140' };
+  return spawn('script', ['-qec', typed, '/dev/null'], { env: wide, stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
 async function play(url: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   for (const { why, args, code } of scenes) {
     const typed = args.map((arg) => (/\s/.test(arg) ? `'${arg}'` : arg)).join(' ');
     log(`\n# ${why}\n$ errand ${typed}`);
-    const command = spawn(process.execPath, [cli, ...args], {
-      env: { ...env, ERRAND_URL: url },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    const ended = await ends(command);
+    const ended = await ends(run(args, { ...env, ERRAND_URL: url }));
     if (ended !== code) {
       log(`errand ${typed} ended with ${ended}, and should have ended with ${code}`);
       return false;
