@@ -24,6 +24,30 @@ die() {
 have() { command -v "$1" >/dev/null 2>&1; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 
+# Sends signal $2 to process $3 after $1 seconds, unless ended before. A relative sleep does not follow the wall clock.
+timer() {
+  (
+    trap 'kill "$_sleep" 2>/dev/null; exit 0' TERM
+    sleep "$1" &
+    _sleep=$!
+    wait $_sleep && kill "-$2" "$3"
+  ) </dev/null >/dev/null 2>&1 3>&- 6>&- &
+}
+
+# wget for at most $1 seconds. Its own -T crashes in one widespread static busybox.
+wget_within() {
+  _within=$1
+  shift
+  wget -q "$@" 2>/dev/null &
+  _wget=$!
+  timer "$_within" TERM $_wget
+  _watch=$!
+  wait $_wget
+  _wget=$?
+  kill $_watch 2>/dev/null
+  return $_wget
+}
+
 # Wall clock for people; milliseconds where this date can tell them.
 iso() {
   _iso=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
@@ -157,12 +181,13 @@ await_identity() {
       printf 'url = "%s"\nheader = "%s"\n' "$_url" "$_header" |
         curl -q -s -f -g -o /dev/null --noproxy '*' --max-time 5 --config - && return 0
     else
-      wget -q -O /dev/null -T 5 --header "$_header" "$_url" 2>/dev/null && return 0
+      wget_within 5 -O /dev/null --header "$_header" "$_url" && return 0
     fi
     monotonic
     [ "$_ms" -lt "$_until" ] || break
     nap 0.5
   done
+  [ -z "$_stop_asked" ] || return 1
   refuse identityUnavailable "The managed identity's endpoint gave no token within $_patience seconds. Check that the identity of the task's definition exists and that the container may use it."
 }
 
@@ -352,6 +377,8 @@ blob_prepare() {
 }
 
 blob_start_shipping() {
+  echo '0 sending' >"$_scratch/shipped"
+  : >"$_scratch/block"
   trap '' USR2
   ship </dev/null >/dev/null 2>&1 3>&- &
   _shipper=$!
@@ -373,18 +400,19 @@ ship_pause() {
 
 # Appends the log to its blob as it grows, each block at the position where it belongs, so that a repeated one cannot be
 # stored twice. We are the only writer: a position that is refused after an answer was lost means that the block is there.
+# What is under way is in files, so that a second one can go on where a first was killed.
 ship() {
-  exec 6<"$_log"
-  _position=0 _sent=0 _doubt='' _size=0 _wait=1 _last='' _give_up=''
+  _position=0 _state='' _sent=0 _doubt=doubt _wait=1 _last='' _give_up=''
+  read -r _position _state <"$_scratch/shipped"
   trap '_last=1' USR2
+  [ -z "${1-}" ] || _last=1
   while :; do
     _ending=$_last
-    if [ $_size -eq 0 ]; then
-      dd bs=65536 count=64 <&6 >"$_scratch/block" 2>/dev/null
-      _size=$(wc -c <"$_scratch/block")
-      _size=$((_size))
+    if [ ! -s "$_scratch/block" ]; then
+      _doubt=
+      tail -c "+$((_position + 1))" "$_log" | head -c 4194304 >"$_scratch/block"
     fi
-    if [ $_size -eq 0 ]; then
+    if [ ! -s "$_scratch/block" ]; then
       if [ -n "$_ending" ]; then
         echo "$_position done" >"$_scratch/shipped"
         exit 0
@@ -392,14 +420,15 @@ ship() {
       rest "$(ship_pause $_sent)"
       continue
     fi
+    _size=$(size_of "$_scratch/block")
     http "$_scratch/appended" "${ERRAND_LOG_URL-}&comp=appendblock" -X PUT -H "x-ms-blob-condition-appendpos: $_position" \
       -H 'Content-Type: application/octet-stream' --data-binary "@$_scratch/block"
     case $_status$_doubt in
       201* | 412doubt)
-        _position=$((_position + _size)) _sent=$((_sent + 1)) _doubt='' _wait=1
+        _position=$((_position + _size)) _sent=$((_sent + 1)) _wait=1
         echo "$_position sending" >"$_scratch/shipped"
-        [ -n "$_ending" ] || [ $_size -eq 4194304 ] || rest "$(ship_pause $_sent)"
-        _size=0
+        : >"$_scratch/block"
+        [ -n "$_ending" ] || [ "$_size" -eq 4194304 ] || rest "$(ship_pause $_sent)"
         ;;
       000* | 408* | 429* | 5*)
         _doubt=doubt
@@ -410,7 +439,10 @@ ship() {
         _wait=$((_wait * 2))
         [ $_wait -le 15 ] || _wait=15
         ;;
-      *) exit 1 ;;
+      *)
+        echo "$_position refused" >"$_scratch/shipped"
+        exit 1
+        ;;
     esac
   done
 }
@@ -419,7 +451,11 @@ ship() {
 blob_log_facts() {
   _position=0 _state=
   await_end "$_shipper" 330000
-  read -r _position _state 2>/dev/null <"$_scratch/shipped" || :
+  read -r _position _state <"$_scratch/shipped" || :
+  if [ "$_state" = sending ]; then
+    (ship last) >/dev/null 2>&1
+    read -r _position _state <"$_scratch/shipped" || :
+  fi
   [ "$_state" != 'done' ] || [ "$_position" -ne "$_bytes" ] || return 0
   say "only $_position of $_bytes bytes of the log could be shipped"
   _complete=false _dropped=$((_dropped + _bytes - _position)) _bytes=$_position
@@ -461,7 +497,7 @@ blob_close() { rm -rf "$_scratch"; }
 # With wget alone there is no fence and no result; everything else is as it should be, and the exit code is the task's.
 unfenced_fetch() {
   check_utilities chmod || return 1
-  { wget -q -T 60 -O "$_executable" "${ERRAND_EXECUTABLE_URL-}" && chmod 0755 "$_executable"; } ||
+  { wget_within 600 -O "$_executable" "${ERRAND_EXECUTABLE_URL-}" && chmod 0755 "$_executable"; } ||
     refuse fetchFailed 'The executable could not be fetched with wget; has its signed URL expired?'
 }
 unfenced_fence() { :; }
@@ -482,20 +518,21 @@ unfenced_result() {
 #                                           \-> wc: how many bytes there were in all
 # No byte passes through the shell, and the kernel's file size limit is the cap: 1 GB takes a second or two.
 
-# One secret value after the other as hexadecimal bytes, each ended by a line with a full stop. The author may set
+# One secret value after the other as hexadecimal bytes, each ended by a line with a full stop; last, "end". The author may set
 # PATH and IFS for the task, so both are put back before anything else is done here.
 secret_bytes() {
   _path=$PATH _names=$ERRAND_SECRET_NAMES
-  errand_environment
+  errand_environment 2>/dev/null
   PATH=$_path
   unset IFS
   for _name in $_names; do
     case $_name in [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
     _value=
     eval "_value=\${$_name-}"
-    printf '%s' "$_value" | od -An -v -tx1
+    printf '%s' "$_value" | od -An -v -tx1 || return
     echo .
   done
+  echo end
 }
 
 # Reads those, writes the forms to look for, one a line: each line of the value, base64 at its three alignments,
@@ -508,82 +545,73 @@ function both(form) {
   add(form)
   if (form ~ /[+\/]/) { gsub(/\+/, "-", form); gsub(/\//, "_", form); add(form) }
 }
-function digit(at,   bit, value, j) {
-  value = 0
-  for (j = 0; j < 6; j++) {
-    bit = at * 6 + j
-    value = value * 2 + int(shifted[int(bit / 8)] / power[7 - bit % 8]) % 2
-  }
-  return substr(alphabet, value + 1, 1)
-}
-function base64(shift,   i, count, from, core, tail) {
-  for (i = 0; i < shift; i++) shifted[i] = 0
-  for (i = 0; i < n; i++) shifted[i + shift] = byte[i]
-  shifted[n + shift] = 0; shifted[n + shift + 1] = 0
+function start() { text = ""; tail = ""; tails = 0 }
+# A long text grows by pieces, else each character costs a copy of all before it.
+function grow(more) { tail = tail more; if (++tails == 200) { text = text tail; tail = ""; tails = 0 } }
+function base64(shift,   i, at, value, whole, count, over, core, ended) {
   count = n + shift
-  from = shift == 0 ? 0 : shift + 1
-  core = ""
-  for (i = from; i < int(count * 8 / 6); i++) core = core digit(i)
+  start()
+  for (i = -shift; i < n; i += 3) {
+    value = 0
+    for (at = i; at < i + 3; at++) value = value * 256 + (at >= 0 && at < n ? byte[at] : 0)
+    grow(pair[int(value / 4096)] pair[value % 4096])
+  }
+  whole = text tail
+  # Only the characters that depend on nothing but this value.
+  core = substr(whole, 1, int(count * 8 / 6))
+  over = count % 3
+  ended = over ? substr(whole, 1, length(core) + 1) : core
+  if (shift > 0) { core = substr(core, shift + 2); ended = substr(ended, shift + 2) }
   both(core)
-  if (count % 3 != 0) {
-    tail = core digit(int(count * 8 / 6))
-    both(tail); both(tail (count % 3 == 1 ? "==" : "="))
-    core = tail (count % 3 == 1 ? "==" : "=")
-  }
-  if (shift == 0) {
-    if (length(core) > 64) piece(core, 64)
-    if (length(core) > 76) piece(core, 76)
-  }
+  if (over) { both(ended); ended = ended (over == 1 ? "==" : "="); both(ended) }
+  if (shift == 0 && length(ended) > 64) piece(ended, 64)
+  if (shift == 0 && length(ended) > 76) piece(ended, 76)
 }
-function percent(keep, space, format,   i, c, out) {
-  out = ""
-  for (i = 0; i < n; i++) {
-    c = chr[byte[i]]
-    if (byte[i] == 32 && space != "") out = out space
-    else if (byte[i] < 128 && (c ~ /[A-Za-z0-9_.~-]/ || index(keep, c) > 0)) out = out c
-    else out = out sprintf(format, byte[i])
-  }
-  add(out)
+function spell(kind,   i) {
+  start()
+  for (i = 0; i < n; i++) grow(table[kind, byte[i]])
+  add(text tail)
 }
-function json(   i, out) {
-  out = ""
-  for (i = 0; i < n; i++) {
-    if (byte[i] == 34 || byte[i] == 92) out = out "\\" chr[byte[i]]
-    else if (byte[i] == 10) out = out "\\n"
-    else if (byte[i] == 13) out = out "\\r"
-    else if (byte[i] == 9) out = out "\\t"
-    else if (byte[i] < 32) out = out sprintf("\\u%04x", byte[i])
-    else out = out chr[byte[i]]
+function tables(   i, c) {
+  for (i = 1; i < 256; i++) {
+    c = chr[i]
+    table["upper", i] = i < 128 && c ~ /[A-Za-z0-9_.~-]/ ? c : sprintf("%%%02X", i)
+    table["lower", i] = i < 128 && c ~ /[A-Za-z0-9_.~-]/ ? c : sprintf("%%%02x", i)
+    table["component", i] = index("!\047()*", c) ? c : table["upper", i]
+    table["form", i] = c == "*" ? c : c == " " ? "+" : table["upper", i]
+    table["json", i] = i == 34 || i == 92 ? "\\" c : i == 10 ? "\\n" : i == 13 ? "\\r" : i == 9 ? "\\t" : i < 32 ? sprintf("\\u%04x", i) : c
   }
-  add(out)
+  for (i = 0; i < 4096; i++) pair[i] = substr(alphabet, int(i / 64) + 1, 1) substr(alphabet, i % 64 + 1, 1)
 }
 function lines(   i, line) {
-  line = ""
+  start()
   for (i = 0; i <= n; i++) {
-    if (i < n && byte[i] != 10) { line = line chr[byte[i]]; continue }
+    if (i < n && byte[i] != 10) { grow(chr[byte[i]]); continue }
+    line = text tail
     sub(/\r$/, "", line); add(line)
-    gsub(/^[ \t]+|[ \t]+$/, "", line); add(line)
-    line = ""
+    sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line); add(line)
+    start()
   }
 }
 BEGIN {
   alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
   for (i = 1; i < 256; i++) chr[i] = sprintf("%c", i)
   for (i = 0; i < 256; i++) hex[sprintf("%02x", i)] = i
-  power[0] = 1
-  for (i = 1; i < 8; i++) power[i] = power[i - 1] * 2
+  tables()
   n = 0
 }
 $1 == "." {
   while (n > 0 && (byte[n - 1] == 10 || byte[n - 1] == 13)) n--
   if (n >= 4) {
     lines(); base64(0); base64(1); base64(2)
-    percent("", "", "%%%02X"); percent("", "", "%%%02x"); percent("!\047()*", "", "%%%02X"); percent("*", "+", "%%%02X"); json()
+    spell("upper"); spell("lower"); spell("component"); spell("form"); spell("json")
   }
   n = 0
   next
 }
+$1 == "end" { whole_list = 1; next }
 { for (i = 1; i <= NF; i++) byte[n++] = hex[$i] }
+END { exit !whole_list }
 '
 
 # Both masks read the forms, an empty line, then the log. All stretches that any form covers are found in the text as it
@@ -641,33 +669,40 @@ print $facts "$dropped\n";
 # This one works line by line. The log is followed by an end mark, so that a missing last newline stays missing.
 # shellcheck disable=SC2016 # the dollars are the program's own
 _mask_awk='
-function masked(line,   out, done, at, part, i, first, best, stop, shown) {
-  out = ""; done = 0
-  for (at = 1; at <= length(line); at += window) {
-    part = length(line) > window ? substr(line, at, window + longest) : line
-    stop = length(part) < window ? length(part) : window
-    for (i = 1; i <= forms; i++) found[i] = index(part, form[i])
-    shown = done
-    while (1) {
-      first = 0
-      for (i = 1; i <= forms; i++) if (found[i] > 0 && (first == 0 || found[i] < found[first])) first = i
-      if (first == 0 || found[first] > stop) break
-      best = found[first]
-      if (best > done) { out = out substr(part, shown + 1, best - shown - 1) "***"; done = best - 1 }
-      for (i = 1; i <= forms; i++) if (found[i] == best) {
-        if (best + length(form[i]) - 1 > done) done = best + length(form[i]) - 1
-        found[i] = index(substr(part, best + 1), form[i])
-        if (found[i] > 0) found[i] += best
-      }
-      shown = done
+# A long line is cut twice, into blocks and those into windows, each with as much more as the longest form: some awks
+# measure or copy the whole of a string for each look into it.
+function masked(line,   size, at, part, end_of_part, from, stop) {
+  done = 0
+  size = length(line)
+  for (at = 1; at <= size; at += block) {
+    part = size > block ? substr(line, at, block + longest) : line
+    end_of_part = size - at + 1 < block ? size - at + 1 : block
+    for (from = 1; from <= end_of_part; from += window) {
+      stop = end_of_part - from + 1 < window ? end_of_part - from + 1 : window
+      look(substr(part, from, window + longest), stop)
     }
-    if (shown < stop) out = out substr(part, shown + 1, stop - shown)
-    done = done > window ? done - window : 0
   }
-  return out
 }
-function put(text) { printf "%s", text; written += length(text); fflush() }
-BEGIN { window = 8192; forms = 0; longest = 0; written = 0; dropped = 0; reading = 1 }
+# Prints the first stop characters of a window. What is covered already, also from the window before, ends at done.
+function look(part, stop,   i, first, best) {
+  for (i = 1; i <= forms; i++) found[i] = index(part, form[i])
+  while (1) {
+    first = 0
+    for (i = 1; i <= forms; i++) if (found[i] > 0 && (first == 0 || found[i] < found[first])) first = i
+    if (first == 0 || found[first] > stop) break
+    best = found[first]
+    if (best > done) { put(substr(part, done + 1, best - done - 1) "***"); done = best - 1 }
+    for (i = 1; i <= forms; i++) if (found[i] == best) {
+      if (best + length(form[i]) - 1 > done) done = best + length(form[i]) - 1
+      found[i] = index(substr(part, best + 1), form[i])
+      if (found[i] > 0) found[i] += best
+    }
+  }
+  if (done < stop) { put(substr(part, done + 1, stop - done)); done = stop }
+  done -= stop
+}
+function put(text) { printf "%s", text; written += length(text) }
+BEGIN { window = 8192; block = 262144; forms = 0; longest = 0; written = 0; dropped = 0; reading = 1 }
 reading {
   if ($0 == "") reading = 0
   else { form[++forms] = $0; if (length($0) > longest) longest = length($0) }
@@ -679,7 +714,10 @@ reading {
   if (written > cap) { dropped += length($0) + !last; next }
   hit = 0
   for (i = 1; i <= forms && !hit; i++) hit = index($0, form[i])
-  put((hit ? masked($0) : $0) (last ? "" : "\n"))
+  if (hit) masked($0)
+  else put($0)
+  if (!last) put("\n")
+  fflush()
 }
 END { printf "%.0f\n", dropped > file }
 '
@@ -704,6 +742,7 @@ read_task() {
   "$@" <&4 4<&- &
   echo $! >"$_scratch/reader"
   wait
+  echo end >"$_scratch/read"
 }
 
 count() {
@@ -716,10 +755,16 @@ pump() {
     read_task tee "$_pipes/copy" 4<&0 | count
   else
     {
-      secret_bytes | LC_ALL=C awk "$_forms_awk"
-      echo
-      read_task cat
-      [ "$_engine" = perl ] || printf '%s' "$_end"
+      if secret_bytes | LC_ALL=C awk "$_forms_awk"; then
+        echo
+        read_task cat
+      else
+        # Without the forms nothing may be shown: the output is read, and dropped.
+        echo failed >"$_scratch/unmasked"
+        read_task cat >/dev/null
+        echo
+      fi
+      [ "$_engine" = perl ] || printf '%s\n' "$_end"
     } 4<&0 | mask | tee "$_pipes/copy" | count
   fi
 }
@@ -799,14 +844,27 @@ start_log() {
   exec 3>"$_pipes/in"
 }
 
-# Waits at most $1 milliseconds until everything that the task has printed is stored.
-await_log() {
+# Waits at most $1 milliseconds for these files in the scratch directory: signs that a part of the pipeline is done.
+await_files() {
   monotonic
   _until=$((_ms + $1))
-  until [ -s "$_scratch/total" ] && [ -s "$_scratch/kept" ]; do
-    monotonic
-    [ "$_ms" -lt $_until ] || return 1
-    nap 0.02
+  shift
+  for _sign in "$@"; do
+    until [ -s "$_scratch/$_sign" ]; do
+      monotonic
+      [ "$_ms" -lt $_until ] || return 1
+      nap 0.02
+    done
+  done
+}
+
+# Waits for the end of the task's output for as long as something of it still arrives, and three seconds more.
+await_quiet() {
+  _was=
+  while ! await_files 3000 read; do
+    _now=$(size_of "$_log")
+    [ "$_now" != "$_was" ] || return 1
+    _was=$_now
   done
 }
 
@@ -838,17 +896,18 @@ await_end() {
 # is not waited for. A second is granted first: `exec > >(tee file)` is still writing when its script has ended.
 end_log() {
   _eof=true
-  await_log 1000 || {
+  await_files 60000 reader
+  await_files 1000 read || {
     signal_task TERM
-    await_log 2000 || {
+    await_files 2000 read || {
       signal_task KILL
-      await_log 2000 || {
+      await_quiet || {
         _eof=false
         read -r _reader <"$_scratch/reader" && kill "$_reader" 2>/dev/null
-        await_log 5000 || :
       }
     }
   }
+  await_files 120000 total kept
   if signal_task 0; then
     signal_task TERM
     await_group_end 2000 || signal_task KILL
@@ -884,14 +943,18 @@ signal_task() {
   }
 }
 
-# Sends signal $2 to this shell after $1 seconds, unless ended before. A relative sleep does not follow the wall clock.
-timer() {
+# Sends USR1 to this shell $_grace seconds after a line is written to descriptor 6. It is all there before the task is:
+# a task that takes every process id that the container may have must not keep us from killing it.
+grace_timer() {
+  mkfifo "$_pipes/grace" || die 'no named pipe can be made'
   (
-    trap 'kill "$_sleep" 2>/dev/null; exit 0' TERM
-    sleep "$1" &
-    _sleep=$!
-    wait $_sleep && kill "-$2" $$
-  ) </dev/null >/dev/null 2>&1 3>&- &
+    trap 'kill $_grace_sleep 2>/dev/null; exit 0' TERM
+    (read -r _go && exec sleep "$_grace") <"$_pipes/grace" &
+    _grace_sleep=$!
+    wait $_grace_sleep && kill -USR1 $$
+  ) >/dev/null 2>&1 3>&- &
+  _grace_timer=$!
+  exec 6>"$_pipes/grace"
 }
 
 # The first cause is the one that is told.
@@ -900,8 +963,7 @@ end_task() {
   [ -z "$_cause" ] || return 0
   _cause=$1
   signal_task TERM
-  timer "$_grace" USR1
-  _grace_timer=$!
+  echo go >&6
 }
 
 on_stop() {
@@ -925,7 +987,7 @@ enter_task() {
   ERRAND_OUTPUT=$_output ERRAND_OUTPUT_DIR=$_outputs
   export ERRAND_RUN_ID ERRAND_ATTEMPT ERRAND_TASK ERRAND_OUTPUT ERRAND_OUTPUT_DIR
   umask "$_umask"
-  errand_environment
+  errand_environment 2>/dev/null
   exec "$@"
 }
 
@@ -957,18 +1019,19 @@ run_task() {
   mkdir -m 0777 "$_outputs" 2>/dev/null || :
   start_log
   _oom_before=$(oom_kills)
+  grace_timer
   monotonic
   _run_from=$_ms
+  timer "$_run_limit" ALRM $$
+  _run_timer=$!
   trap 'end_task timedOut' ALRM
   trap '_woken=1; signal_task KILL' USR1
   # Without setsid, job control gives the task a group of its own, in shells that have it without a terminal.
   [ -n "$_setsid" ] || set -m 2>/dev/null || :
-  (enter_task) </dev/null >&3 2>&3 3>&- &
+  (enter_task) </dev/null >&3 2>&3 3>&- 6>&- &
   _task=$!
   set +m 2>/dev/null || :
   exec 3>&-
-  timer "$_run_limit" ALRM
-  _run_timer=$!
   [ -z "$_stop_asked" ] || end_task stopped
   while :; do
     _woken=
@@ -985,7 +1048,8 @@ run_task() {
   monotonic
   _run_ms=$((_ms - _run_from))
   trap : TERM INT ALRM USR1
-  kill "$_run_timer" $_grace_timer 2>/dev/null
+  kill "$_run_timer" "$_grace_timer" 2>/dev/null
+  exec 6>&-
   _oom_after=$(oom_kills)
   _oom=false
   [ "${_oom_after:-0}" -le "${_oom_before:-0}" ] || _oom=true
@@ -1033,7 +1097,7 @@ take_fence() {
 moments() { printf '{"booted":"%s","fenced":"%s","ended":"%s"}' "$_booted" "$_fenced" "$(iso)"; }
 
 attempt() {
-  _reason='' _message='' _stop_asked='' _task='' _cause='' _woken='' _grace_timer='' _slot='' _fenced=''
+  _reason='' _message='' _stop_asked='' _task='' _cause='' _woken='' _slot='''' _fenced=''
   errand_environment() { :; }
   trap on_stop TERM INT
   _nonce=
@@ -1079,7 +1143,7 @@ published() {
   if have curl; then
     printf 'url = "%s"\n' "$1" | curl -q -s -S -f -g -L --retry 5 --connect-timeout 10 --speed-limit 1 --speed-time 60 -o "$_executable" --config -
   elif have wget; then
-    wget -q -T 60 -O "$_executable" "$1"
+    wget_within 600 -O "$_executable" "$1"
   else
     die 'this image has neither curl nor wget to fetch the executable with'
   fi || die 'the executable could not be fetched; is its address still valid?'
