@@ -15,11 +15,17 @@ set -u
 # What we leave is read by others; the task gets its own mask back.
 _umask=$(umask)
 umask 022
+_exchange='' _scratch=''
 
 say() { printf 'errand runner: %s\n' "$*" >&2; }
 die() {
   say "$*"
+  discard
   exit 70
+}
+# Removes the scratch directory where it is nobody else's.
+discard() {
+  case $_exchange in blob | unfenced) rm -rf "$_scratch" ;; esac
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
@@ -212,7 +218,7 @@ directory_open() {
 
 lost() {
   say 'the attempt is already taken; nothing was run here'
-  [ "$_exchange" = directory ] || "${_exchange}_close"
+  discard
   exit 0
 }
 lost_or_die() {
@@ -492,7 +498,7 @@ blob_keep_file() {
   upload "$1" "$_target"
 }
 
-blob_close() { rm -rf "$_scratch"; }
+blob_close() { discard; }
 
 # With wget alone there is no fence and no result; everything else is as it should be, and the exit code is the task's.
 unfenced_fetch() {
@@ -507,7 +513,7 @@ unfenced_log_facts() { :; }
 unfenced_keep_output() { return 1; }
 unfenced_keep_file() { return 1; }
 unfenced_result() {
-  rm -rf "$_scratch"
+  discard
   [ -z "$_reason" ] || exit 70
   exit "$_code"
 }
