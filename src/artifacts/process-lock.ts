@@ -21,7 +21,7 @@ export function processLock(path: string, clock: Clock): ProcessLock {
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
       const started = clock.monotonic();
-      while (!tryLock(database)) {
+      while (!tryLock(database, path)) {
         if (clock.monotonic() - started > patienceMs) {
           throw new ErrandError(
             'artifactsUnavailable',
@@ -47,12 +47,18 @@ export function processLock(path: string, clock: Clock): ProcessLock {
   };
 }
 
-function tryLock(database: DatabaseSync): boolean {
+function tryLock(database: DatabaseSync, path: string): boolean {
   try {
     database.exec('BEGIN EXCLUSIVE');
     return true;
   } catch (error) {
     if (error instanceof Error && 'errcode' in error && error.errcode === busy) return false;
-    throw error;
+    throw new ErrandError(
+      'artifactsUnavailable',
+      `The lock ${path} cannot be taken. Check the owner of the file and its file system.`,
+      {
+        cause: error,
+      },
+    );
   }
 }

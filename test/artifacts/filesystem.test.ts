@@ -49,6 +49,14 @@ describe('the folder of tasks', () => {
     expect(await remembering.put('by-hand.sh', bytesOf('x'), { ifMatch: first?.etag })).toBe(false);
   });
 
+  test('is not fooled by files that change more than once within a tick of the clock', async () => {
+    await store.check();
+    for (let n = 100; n < 160; n += 1) {
+      await writeFile(join(data, 'tasks', 'by-hand.sh'), `${n}`);
+      expect((await store.describe('by-hand.sh'))?.sha256).toBe(sha256Of(`${n}`));
+    }
+  });
+
   test('leaves out links and what is no file, and says so', async () => {
     const warnings: object[] = [];
     const logger = { ...silentLogger, warn: (details: object) => void warnings.push(details) };
