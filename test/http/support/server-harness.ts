@@ -32,6 +32,8 @@ export interface HarnessOptions {
   app?: Partial<AppOptions>;
   server?: Partial<ServerOptions>;
   logger?: Logger;
+  /** Of the client. */
+  apiKey?: string;
   /** Gives the app something else than what compose made. */
   replace?: (options: AppOptions) => AppOptions;
 }
@@ -71,10 +73,14 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
     clock: systemClock,
     logger,
     ...options.server,
+  }).catch(async (error: unknown) => {
+    await errand.close();
+    await rm(directory, { recursive: true, force: true });
+    throw error;
   });
   return {
     url: server.url,
-    client: createClient({ url: server.url }),
+    client: createClient({ url: server.url, apiKey: options.apiKey }),
     app,
     errand,
     server,
@@ -82,7 +88,10 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
     stop: () => server.close(),
     dispose: async () => {
       await server.close();
-      await rm(directory, { recursive: true, force: true });
+      // Tasks go on without their server, so whatever is left is ended here.
+      for await (const { name } of context.driver.list({ instanceId: context.instanceId }))
+        await context.driver.remove(name);
+      await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     },
   };
 }

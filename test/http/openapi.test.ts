@@ -1,0 +1,133 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { RunView } from '../../src/contract/run.ts';
+import { routes, type Route } from '../../src/contract/routes.ts';
+import { openApiDocument } from '../../src/http/openapi.ts';
+import { call, pushScript, type Call } from '../e2e/door.ts';
+import { serverHarness, type ServerHarness } from './support/server-harness.ts';
+
+interface Operation {
+  operationId: string;
+  responses: Record<string, { content?: Record<string, { schema: object }> }>;
+}
+
+const document = openApiDocument('1.2.3') as {
+  openapi: string;
+  info: { version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+};
+
+// The whole document is one schema resource, so that references into it resolve.
+const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+ajv.addSchema({ ...document, $id: 'api:/openapi' } as object);
+const validator = (schema: object) => ajv.compile({ ...(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"api:/openapi#/')) as object) });
+
+describe('the OpenAPI document', () => {
+  test('has each route, once, under its name', () => {
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { operationId }]) => `${operationId} ${method} ${path}`));
+    expect(operations.toSorted()).toEqual(Object.entries(routes).map(([name, { method, path }]) => `${name} ${method} ${path}`).toSorted());
+    expect([document.openapi, document.info.version]).toEqual(['3.1.0', '1.2.3']);
+  });
+
+  test('each reference in it leads somewhere, and each schema is one', () => {
+    const references = JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g);
+    const targets = [...new Set([...references].map(([, path = '']) => path))];
+    expect(targets.length).toBeGreaterThan(10);
+    for (const target of targets) {
+      const found = target.split('/').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document);
+      expect(found, target).toBeDefined();
+    }
+    for (const schema of Object.values(document.components.schemas)) expect(() => validator(schema)).not.toThrow();
+  });
+});
+
+describe('what the server answers', () => {
+  let harness: ServerHarness;
+  let runId: string;
+
+  beforeAll(async () => {
+    harness = await serverHarness();
+    await pushScript(harness.url, 'Print', 'echo hi; echo x > "$ERRAND_OUTPUT_DIR/f"', { scriptParameters: [{ parameterName: 'J', parameterType: 'json' }] });
+    const { id } = await harness.client.run({ taskName: 'Print', parameters: [{ name: 'J', value: { a: [1, null] } }] });
+    runId = (await harness.client.wait(id)).id;
+  });
+  afterAll(() => harness.dispose());
+
+  const json = { 'Content-Type': 'application/json' };
+  const definition = { taskName: 'Print', dockerImage: 'busybox', scriptName: 'Print.sh' };
+  const run = { taskName: 'Print' };
+  const absent = '0'.repeat(26);
+  const cases: [route: keyof typeof routes, status: number, suffix: string, request: Call][] = [
+    ['createRun', 202, '', { body: run }],
+    ['createRun', 400, '', { body: '{', headers: json }],
+    ['createRun', 404, '', { body: { taskName: 'Absent' } }],
+    ['createRun', 413, '', { body: ' '.repeat(300_000), headers: json }],
+    ['createRun', 415, '', { body: 'x', headers: { 'Content-Type': 'text/plain' } }],
+    ['createRun', 422, '', { body: { ...run, colour: 1 } }],
+    ['createRun', 403, '', { body: run, headers: { Origin: 'https://example.org' } }],
+    ['listRuns', 200, '?limit=2', {}],
+    ['listRuns', 422, '?limit=0', {}],
+    ['getRun', 200, '', {}],
+    ['getRun', 404, '', {}],
+    ['getRun', 422, '?wait=x', {}],
+    ['getLogs', 200, '', {}],
+    ['getLogs', 200, '?follow', {}],
+    ['getLogs', 206, '', { headers: { Range: 'bytes=0-0' } }],
+    ['getLogs', 404, '?attempt=9', {}],
+    ['getLogs', 416, '', { headers: { Range: 'bytes=99-' } }],
+    ['getLogs', 422, '?attempt=0', {}],
+    ['getOutput', 200, '', {}],
+    ['getOutput', 404, 'x', {}],
+    ['cancelRun', 200, '', {}],
+    ['rerunRun', 202, '', {}],
+    ['rerunRun', 422, '', { body: { parameters: 1 } }],
+    ['resolveRun', 409, '', { body: { outcome: 'failed', note: 'n' } }],
+    ['resolveRun', 400, '', {}],
+    ['listTasks', 200, '', {}],
+    ['getTask', 200, '', {}],
+    ['getTask', 404, 'x', {}],
+    ['putTask', 200, '', { body: definition }],
+    ['putTask', 412, '', { body: definition, headers: { ...json, 'If-Match': '"0"' } }],
+    ['putTask', 422, '', { body: {} }],
+    ['getTaskSchema', 200, '', {}],
+    ['planTask', 200, '', { body: {} }],
+    ['planTask', 422, '', { body: { parameters: [{ name: 'X', value: 1 }] } }],
+    ['deleteTask', 412, '', { headers: { 'If-Match': '"0"' } }],
+    ['openapi', 200, '', {}],
+    ['healthz', 200, '', {}],
+    ['readyz', 200, '', {}],
+    ['metrics', 200, '', {}],
+    ['deleteTask', 204, '', {}],
+    ['deleteTask', 404, '', {}],
+  ];
+
+  test.each(cases)('%s %i%s is in the document, with its media type and schema', async (name, status, suffix, request) => {
+    const { method, path }: Route = routes[name];
+    const id = status === 404 && name === 'getRun' ? absent : runId;
+    const url = path.replace('{id}', id).replace('{name}', 'Print').replace('{file}', 'f') + suffix;
+    const answer = await call(harness.url, url, { method: method.toUpperCase(), ...request });
+    expect(answer.status).toBe(status);
+    const documented = document.paths[path]?.[method]?.responses[String(status)];
+    expect(documented).toBeDefined();
+    const contentType = answer.headers.get('content-type');
+    const type = Object.keys(documented?.content ?? {}).find((candidate) => contentType?.startsWith(candidate));
+    if (status === 204) return;
+    expect(type, `${contentType}`).toBeDefined();
+    if (answer.json === undefined) return;
+    const validate = validator(documented?.content?.[type ?? '']?.schema ?? { not: {} });
+    validate(answer.json);
+    expect(validate.errors ?? []).toEqual([]);
+  });
+
+  test('the document itself is served', async () => {
+    const answer = await call(harness.url, '/api/openapi.json');
+    expect(answer.json).toEqual({ ...document, info: { ...document.info, version: '0.0.0' } });
+  });
+
+  test('a run of any JSON parameter is as the document says', async () => {
+    const { json: view } = await call(harness.url, `/api/runs/${runId}`);
+    expect((view as RunView).parameters).toEqual([{ name: 'J', value: '{"a":[1,null]}', secret: false }]);
+  });
+});
