@@ -11,6 +11,8 @@ import { styleFor } from './terminal/style.ts';
 import { didYouMean } from './terminal/suggest.ts';
 import { UsageError } from './terminal/usage-error.ts';
 
+const leastNode = 24;
+
 const ownOptions = { ...commonOptions, version: { type: 'boolean', short: 'V', about: 'The version' } } as const;
 
 /** Splits `errand [options] command …`: options before the command count as if they came after it. */
@@ -44,6 +46,11 @@ async function main(args: readonly string[]): Promise<number> {
   const jsonAsked = args.includes('--json');
   const noColor = args.includes('--no-color');
   try {
+    if (Number(process.versions.node.split('.')[0]) < leastNode) {
+      throw new UsageError(
+        `Errand needs Node ${leastNode} or later, and this is ${process.version}: install a newer one.`,
+      );
+    }
     const { values } = readArguments(before, ownOptions, 'errand');
     const style = styleFor(process.stdout, environment, noColor);
     if (values.version) return await print(`${packageVersion()}\n`);

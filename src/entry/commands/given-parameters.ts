@@ -93,11 +93,11 @@ export function missingHints(given: Parameters, declared: readonly TaskParameter
     );
 }
 
-/** For parameters that the task does not have. */
+/** For parameters that the task does not have. Where only the capitals differ, the server has said so. */
 export function unknownHints(given: Parameters, declared: readonly TaskParameter[]): string[] {
   const names = declared.map(({ parameterName }) => parameterName);
   return given
-    .filter(({ name }) => !names.includes(name))
+    .filter(({ name }) => !names.some((known) => known.toLowerCase() === name.toLowerCase()))
     .map(({ name }) => `${name} is no parameter of this task${didYouMean(name, names)}`)
     .filter((hint) => hint.endsWith('?'));
 }

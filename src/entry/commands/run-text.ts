@@ -84,7 +84,12 @@ function result(run: RunView, style: Style): string[] {
   const rows = [
     ...(log === undefined
       ? []
-      : [['log', `${log.lines} lines, ${bytesText(log.bytes)}${cut}${incomplete}  ${style.dim(`errand logs ${id}`)}`]]),
+      : [
+          [
+            'log',
+            `${log.lines} ${log.lines === 1 ? 'line' : 'lines'}, ${bytesText(log.bytes)}${cut}${incomplete}  ${style.dim(`errand logs ${id}`)}`,
+          ],
+        ]),
     ...(output === undefined ? [] : [['output', printable(JSON.stringify(output))]]),
     ...(outputProblem === undefined ? [] : [['output', style.yellow(printable(outputProblem))]]),
     ...files.map(({ name, bytes }) => [

@@ -34,9 +34,12 @@ export function explain(error: unknown, style: Style, { hasKey }: { hasKey: bool
   const own = error instanceof HintedError ? error.hints : [];
   const facts = factsOf(error instanceof HintedError ? error.cause : error, hasKey);
   const { exitCode, code, message, problems = [], runId } = facts;
+  const [first] = problems;
+  // The only problem is in the message already.
+  const listed = problems.length === 1 && first?.message === message ? [] : problems;
   const lines = [
     `${style.red('errand:')} ${printable(message)}`,
-    ...problems.map(
+    ...listed.map(
       (problem) =>
         `  ${style.bold(problem.path === '' ? '/' : printable(problem.path))}  ${printable(problem.message)}`,
     ),
@@ -66,7 +69,8 @@ function factsOf(error: unknown, hasKey: boolean): Facts {
     return {
       exitCode: status < 500 ? exitCodes.refused : exitCodes.unavailable,
       code: details?.code ?? `status${status}`,
-      message,
+      // With several problems the detail is only the first of them, and all of them follow.
+      message: (details?.problems?.length ?? 0) > 1 ? `${details?.title}:` : message,
       problems: details?.problems,
       runId: details?.runId,
       hints: serverHints(error, hasKey),

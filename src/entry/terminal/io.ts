@@ -56,7 +56,8 @@ export function processIo({ environment, json, noColor, url }: IoOptions): Io {
     json: json || !stdout.isTTY,
     jsonAsked: json,
     watched: stderr.isTTY,
-    width: stderr.columns ?? 80,
+    // A terminal of unknown width says 0.
+    width: stderr.columns || 80,
     style: styleFor(stdout, environment, noColor),
     noteStyle: styleFor(stderr, environment, noColor),
     url,
