@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { monotonicFactory } from 'ulid';
 import { createFile } from '../artifacts/durable-file.ts';
 import { filesystemArtifacts } from '../artifacts/filesystem.ts';
@@ -17,6 +16,7 @@ import { dockerRunner } from '../runners/docker.ts';
 import { processRunner } from '../runners/process.ts';
 import { sqliteStorage } from '../storage/sqlite.ts';
 import type { ServerConfig } from './config.ts';
+import { packageRoot } from './package-root.ts';
 
 export interface Errand {
   orchestrator: Orchestrator;
@@ -33,11 +33,19 @@ export interface ComposeOptions {
 }
 
 /** Puts the parts together on one machine: SQLite, a directory, timers, and the runner driver of the configuration. Nothing runs before `orchestrator.start()`. */
-export async function compose(config: ServerConfig, { logger, clock = systemClock, decorate = (context) => context }: ComposeOptions): Promise<Errand> {
+export async function compose(
+  config: ServerConfig,
+  { logger, clock = systemClock, decorate = (context) => context }: ComposeOptions,
+): Promise<Errand> {
   const directory = config.dataDirectory;
   await makeDirectory(directory);
   const storage = sqliteStorage({ path: join(directory, 'errand.db'), clock, logger });
-  const artifacts = filesystemArtifacts({ directory, clock, logger, ...(config.docker.engineDirectory === undefined ? {} : { hostPath: config.docker.engineDirectory }) });
+  const artifacts = filesystemArtifacts({
+    directory,
+    clock,
+    logger,
+    ...(config.docker.engineDirectory === undefined ? {} : { hostPath: config.docker.engineDirectory }),
+  });
   const driver = await chooseDriver(config, logger, clock);
   const ulid = monotonicFactory();
   const context = decorate({
@@ -87,7 +95,10 @@ async function chooseDriver(config: ServerConfig, logger: Logger, clock: Clock):
     return docker;
   } catch (error) {
     await docker.close();
-    logger.warn({ err: error }, 'no Docker engine can be used, so tasks run as plain processes of this machine, without any sandbox');
+    logger.warn(
+      { err: error },
+      'no Docker engine can be used, so tasks run as plain processes of this machine, without any sandbox',
+    );
     return process(config, logger, clock);
   }
 }
@@ -107,7 +118,11 @@ async function makeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new ErrandError('invalidConfiguration', `the data directory ${directory} cannot be made: set ERRAND_DATA_DIR to a directory that this user may write`, { cause });
+    throw new ErrandError(
+      'invalidConfiguration',
+      `the data directory ${directory} cannot be made: set ERRAND_DATA_DIR to a directory that this user may write`,
+      { cause },
+    );
   }
 }
 
@@ -118,16 +133,12 @@ async function keyFile(directory: string): Promise<Uint8Array> {
     await createFile(path, `${randomBytes(32).toString('base64')}\n`, 0o600);
     return Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
   } catch (cause) {
-    throw new ErrandError('invalidConfiguration', `the key file ${path} can be neither made nor read: set ERRAND_SECRET_KEY or ERRAND_SECRET_KEY_FILE`, { cause });
+    throw new ErrandError(
+      'invalidConfiguration',
+      `the key file ${path} can be neither made nor read: set ERRAND_SECRET_KEY or ERRAND_SECRET_KEY_FILE`,
+      { cause },
+    );
   }
 }
 
-/** The root of the package, seen from the source and from what is built of it. */
-export const packageRoot = rootFrom(import.meta.dirname);
-
 const runnerScript = join(packageRoot, 'runner-image', 'script-runner.sh');
-
-function rootFrom(directory: string): string {
-  if (existsSync(join(directory, 'package.json')) || dirname(directory) === directory) return directory;
-  return rootFrom(dirname(directory));
-}

@@ -1,4 +1,4 @@
-import { watch } from 'node:fs/promises';
+import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../core/logger.ts';
 import { readLabels } from './process-state.ts';
@@ -18,8 +18,11 @@ export async function* endedProcesses({
   signal,
   logger,
 }: ProcessWatchOptions): AsyncGenerator<{ runId: string }> {
+  const ended = join(directory, endedDirectory);
   try {
-    for await (const { filename } of watch(join(directory, endedDirectory), { signal })) {
+    // The watch begins before the first runner does.
+    await mkdir(ended, { recursive: true, mode: 0o700 });
+    for await (const { filename } of watch(ended, { signal })) {
       if (filename === null) continue;
       const labels = await readLabels(join(directory, filename));
       if (labels !== undefined && labels !== 'foreign' && labels.instance === instanceId) yield { runId: labels.run };
