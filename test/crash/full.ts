@@ -1,0 +1,59 @@
+import { dockerClient } from '../../scripts/docker-client.ts';
+import { ensureDocker } from '../../scripts/docker-engine.ts';
+import { ensurePackages, imagePackages } from '../../scripts/debian-packages.ts';
+import { buildMinimalImage } from '../../scripts/images.ts';
+import { dockerControls, processControls } from './support/controls.ts';
+import { describeCase, type DriverName } from './support/crash-case.ts';
+import { lane } from './support/lane.ts';
+import { makePlan } from './support/plan.ts';
+import { reportOf } from './support/report.ts';
+import { runAll } from './support/run-all.ts';
+import { workers } from './support/workers.ts';
+
+/** Both drivers, all scenarios, every planned point. docs/crash-test.md says how to read what it prints. */
+async function main(everything: boolean): Promise<number> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const began = performance.now();
+  const problem = await ensurePackages(imagePackages, { log });
+  if (problem !== undefined) log(problem);
+  const engine = await ensureDocker({ log });
+  const dockerHost = engine.kind === 'unavailable' ? undefined : engine.dockerHost;
+  const drivers: DriverName[] = dockerHost === undefined ? ['process'] : ['process', 'docker'];
+  const processes = workers();
+  try {
+    if (dockerHost !== undefined) await buildMinimalImage(dockerClient(dockerHost), { log });
+    const lanes = [lane(processes, dockerHost), lane(processes, dockerHost)];
+    const plan = await makePlan(lanes, drivers, everything);
+    log(`${plan.points.length} points are planned`);
+    const done = await runAll(lanes, plan.points, {
+      tries: ({ byTiming }) => (byTiming ? 2 : 8),
+      onDone: ({ crash, outcome }, count) => {
+        for (const line of outcome.violations) log(`${describeCase(crash)}: ${line}`);
+        if (count % 50 === 0) log(`${count} of ${plan.points.length}, ${minutes(began)} min`);
+      },
+    });
+    const controls = await runAll(
+      lanes,
+      dockerHost === undefined ? processControls : [...processControls, ...dockerControls],
+      { tries: () => 3 },
+    );
+    const { lines, failures, closing } = reportOf(plan, done, controls);
+    if (engine.kind === 'unavailable') failures.push(`the docker half was left out: ${engine.reason}`);
+    for (const line of lines) say(line);
+    say('');
+    for (const line of failures) say(`FAILED: ${line}`);
+    say(`${minutes(began)} min`);
+    say(closing);
+    return failures.length === 0 ? 0 : 1;
+  } finally {
+    await processes.close();
+    if (engine.kind !== 'unavailable') await engine.stop();
+  }
+}
+
+function minutes(since: number): string {
+  return ((performance.now() - since) / 60_000).toFixed(1);
+}
+
+process.exitCode = await main(process.argv.includes('--everything'));

@@ -1,0 +1,76 @@
+import { describeCase, kindOf } from './crash-case.ts';
+import type { Control } from './controls.ts';
+import type { Plan, PlannedPoint } from './plan.ts';
+import type { Done } from './run-all.ts';
+
+export interface Report {
+  lines: string[];
+  /** One line for each reason why this run of the harness has failed; empty where it has passed. */
+  failures: string[];
+  closing: string;
+}
+
+/** Every point with what came of it, every reason to fail, and one line of figures. */
+export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], controls: readonly Done<Control>[]): Report {
+  const lines: string[] = [];
+  const failures = [...plan.problems];
+  for (const [group, own] of Map.groupBy(
+    done,
+    ({ crash }) => `${crash.driver}, ${crash.scenario}, ${crash.fault.kind}`,
+  )) {
+    lines.push('', group);
+    for (const [kind, points] of Map.groupBy(own, ({ crash }) => kindOf(crash.fault.point)))
+      lines.push(`  ${row(kind, points)}`);
+  }
+  for (const { driver, scenario, count, why } of plan.leftOut)
+    lines.push('', `${driver}, ${scenario}: ${count} points left out: ${why}`);
+
+  const visitedKinds = new Set(done.filter(({ outcome }) => outcome.visited).map(({ crash }) => nameOf(crash)));
+  for (const { crash, outcome, tries } of done) {
+    for (const line of outcome.violations) failures.push(`${describeCase(crash)}: ${line}`);
+    // A point that comes and goes with the timing may stay away; its kind may not.
+    if (!outcome.visited && (!crash.byTiming || !visitedKinds.has(nameOf(crash))))
+      failures.push(`${describeCase(crash)}: not visited in ${tries} tries`);
+  }
+
+  if (controls.length > 0) lines.push('', 'controls: a broken Errand must be caught');
+  for (const { crash, outcome } of controls) {
+    const caught = outcome.visited && outcome.violations.length > 0;
+    lines.push(`  ${describeCase(crash)}: ${caught ? `caught: ${outcome.violations[0]}` : 'NOT CAUGHT'}`);
+    if (!caught)
+      failures.push(`${describeCase(crash)}: was not caught${outcome.visited ? '' : ' (its point was not visited)'}`);
+  }
+
+  const sum = (of: (outcome: Done['outcome']) => number): number =>
+    done.reduce((total, { outcome }) => total + of(outcome), 0);
+  const visited = done.filter(({ outcome }) => outcome.visited).length;
+  const closing =
+    `${done.length} points, ${visited} crashes, ${sum(({ runs }) => runs)} runs, ${sum(({ lost }) => lost)} lost, ` +
+    `${sum((each) => each.startedTwice)} started twice, ${sum(({ containersLeft }) => containersLeft)} containers left`;
+  return { lines, failures, closing };
+}
+
+function nameOf({ driver, fault }: PlannedPoint): string {
+  return `${driver} ${fault.kind} ${kindOf(fault.point)}`;
+}
+
+/** `storage.updateRun:before  9 of 9 visited and survived: 1 2 3 …` */
+function row(kind: string, points: readonly Done<PlannedPoint>[]): string {
+  const visited = points.filter(({ outcome }) => outcome.visited);
+  const broken = visited.filter(({ outcome }) => outcome.violations.length > 0);
+  const numbers = (of: readonly Done<PlannedPoint>[]): string =>
+    of
+      .map(({ crash }) => numberOf(crash.fault.point))
+      .toSorted((a, b) => a - b)
+      .join(' ');
+  const away = points.filter(({ outcome }) => !outcome.visited);
+  return [
+    `${kind.padEnd(54)} ${visited.length} of ${points.length} visited (${numbers(visited)})`,
+    broken.length === 0 ? 'survived' : `NOT SURVIVED: ${numbers(broken)}`,
+    ...(away.length === 0 ? [] : [`away by timing or unvisited: ${numbers(away)}`]),
+  ].join(', ');
+}
+
+function numberOf(point: string): number {
+  return Number(/:(\d+):/.exec(point)?.[1]);
+}
