@@ -102,8 +102,6 @@ export async function buildImage(docker: Docker, recipe: ImageRecipe, { log }: {
       const steps = messages.map((message) => message.stream ?? '').join('');
       throw new Error(`The image ${recipe.tag} could not be built: ${failed.error}\n${steps.slice(-2000)}`);
     }
-    // What the tag named before would pile up nameless.
-    await docker.pruneImages({ filters: { dangling: ['true'], label: [contentLabel] } });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
