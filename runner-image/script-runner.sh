@@ -72,11 +72,12 @@ monotonic() {
   fi
 }
 
-# A JSON string of $1. What is not printable ASCII becomes a question mark: messages are for people.
+# A JSON string of the first 1000 characters of $1. What is not printable ASCII becomes a question mark: messages are for people.
 json_string() (
   LC_ALL=C
-  _rest=$1 _out=
-  while [ -n "$_rest" ]; do
+  _rest=$1 _out='' _length=0
+  while [ -n "$_rest" ] && [ $_length -lt 1000 ]; do
+    _length=$((_length + 1))
     _tail=${_rest#?}
     _char=${_rest%"$_tail"}
     case $_char in
@@ -131,12 +132,9 @@ check_sum() {
 # people looking for the script. Say what is missing before anything has started.
 check_interpreter() {
   [ -r "$_executable" ] || return 0
+  case $(od -An -N2 -tx1 "$_executable") in *'23 21'*) ;; *) return 0 ;; esac
   _first=
   IFS= read -r _first 2>/dev/null <"$_executable" || :
-  case $_first in
-    '#!'*) _first=${_first#??} ;;
-    *) return 0 ;;
-  esac
   _return=$(printf '\r')
   case $_first in
     *"$_return"*)
@@ -145,6 +143,9 @@ check_interpreter() {
       ;;
   esac
   _wanted=''
+  # The kernel reads no more than 256 bytes of it.
+  _first=$(printf '%.256s' "$_first")
+  _first=${_first#??}
   _program=${_first#"${_first%%[! 	]*}"}
   _words=${_program#"${_program%%[ 	]*}"}
   _program=${_program%%[ 	]*}
@@ -1123,8 +1124,10 @@ attempt() {
   if [ -z "$_reason" ] && [ -n "$_stop_asked" ]; then
     refuse stopped 'The container was asked to stop before the task had started.'
   fi
+  _stopped=false
   if [ -n "$_reason" ]; then
-    "${_exchange}_result" "{\"version\":1,\"nonce\":\"$_nonce\",\"started\":false,\"reason\":\"$_reason\",\"message\":$(json_string "$_message"),\"exitCode\":null,\"times\":$(moments)}"
+    [ "$_reason" != stopped ] || _stopped=true
+    "${_exchange}_result" "{\"version\":1,\"nonce\":\"$_nonce\",\"started\":false,\"reason\":\"$_reason\",\"message\":$(json_string "$_message"),\"exitCode\":null,\"signal\":null,\"timedOut\":false,\"stopped\":$_stopped,\"oomKilled\":false,\"times\":$(moments),\"durationMs\":{\"fetch\":$_fetch_ms},\"log\":{\"bytes\":0,\"lines\":0,\"droppedBytes\":0,\"complete\":true},\"output\":false,\"files\":[],\"skippedFiles\":0}"
     exit 0
   fi
   "${_exchange}_prepare"
@@ -1132,7 +1135,7 @@ attempt() {
   _has_output=false
   "${_exchange}_keep_output" && _has_output=true
   list_files
-  _timed_out=false _stopped=false
+  _timed_out=false
   case $_cause in timedOut) _timed_out=true ;; stopped) _stopped=true ;; esac
   "${_exchange}_result" "{\"version\":1,\"nonce\":\"$_nonce\",\"started\":true,\"exitCode\":$_code,\"signal\":$_signal,\"timedOut\":$_timed_out,\"stopped\":$_stopped,\"oomKilled\":$_oom,\"times\":$(moments),\"durationMs\":{\"fetch\":$_fetch_ms,\"run\":$_run_ms},\"log\":{\"bytes\":$_bytes,\"lines\":$_lines,\"droppedBytes\":$_dropped,\"complete\":$_complete},\"output\":$_has_output,\"files\":[$_files],\"skippedFiles\":$_skipped}"
   "${_exchange}_close"

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
+import { runnerResultSchema } from '../../src/core/runner-result.ts';
 import { attempt, exchangeFor, startRunner } from './exchange.ts';
 import { removePaths, shells } from './shells.ts';
 
@@ -19,6 +20,7 @@ describe.concurrent.each(shells())('under $name', (shell) => {
         expect(exchange.read('log').toString()).toBe('hello\noops\nin a\'b\n$HOME"\n');
         expect(ended.stdout).toEqual(exchange.read('log'));
         const result = exchange.result();
+        expect(runnerResultSchema.safeParse(result).error).toBeUndefined();
         expect(result).toMatchObject({
           version: 1,
           started: true,

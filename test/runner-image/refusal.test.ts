@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { runnerResultSchema } from '../../src/core/runner-result.ts';
 import { attempt, exchangeFor, startRunner } from './exchange.ts';
 import type { TaskSpec } from './exchange.ts';
 import { needed, pathOf, pathWith, removePaths, runnerScript, shells } from './shells.ts';
@@ -23,6 +24,7 @@ async function refused(shell: Shell, task: TaskSpec, reason: string, message: Re
       const result = exchange.result();
       expect(result).toMatchObject({ version: 1, started: false, reason, exitCode: null });
       expect(result.message).toMatch(message);
+      expect(runnerResultSchema.safeParse(result).error).toBeUndefined();
       const fence = JSON.parse(exchange.read('fence').toString()) as { nonce: string };
       expect(fence.nonce).toBe(result.nonce);
       expect(ended.stderr).toContain(result.message?.slice(0, 40));
@@ -96,6 +98,7 @@ describe.concurrent.each(shells())('under $name', (shell) => {
     ['#!/opt/none/python\n', /\/opt\/none\/python, which this image does not have/],
     ['#! /opt/none/python -u\n', /\/opt\/none\/python, which/],
     ['#!/tmp\n', /\/tmp, which/],
+    [`#!/opt/${'long/'.repeat(2000)}\n`, /^The first line .*\/long/],
     ['#!/usr/bin/env no-such-program\n', /env for no-such-program/],
     ['#!/usr/bin/env -S A=b no-such-program -x\n', /env for no-such-program/],
     ['#!/bin/sh\r\necho hello\r\n', /carriage return/],
