@@ -36,6 +36,12 @@ export function backoffMs(failures: number): number {
   return Math.min(longestBackoffMs, firstBackoffMs * 2 ** (failures - 1));
 }
 
+/** What the server asks to wait, within reason. */
+function askedMs(error: unknown): number {
+  const seconds = error instanceof ErrandApiError ? (error.retryAfterSeconds ?? 0) : 0;
+  return Math.min(longestBackoffMs, seconds * 1000);
+}
+
 /** Whether the same request may succeed later. */
 export function isTransient(error: unknown): boolean {
   return (
@@ -80,7 +86,7 @@ export function transport({ url, apiKey, fetch: send = fetch, retries = 3 }: Cli
         return await once(path, options);
       } catch (error) {
         if (!repeatable || failures > retries || !isTransient(error)) throw error;
-        await sleep(backoffMs(failures), options.signal);
+        await sleep(Math.max(backoffMs(failures), askedMs(error)), options.signal);
       }
     }
   }

@@ -26,6 +26,8 @@ export function checkParameters(
 ): CheckedParameters {
   const problems: Problem[] = [];
   const values = new Map<string, { text: string; path: string }>();
+  /** Given, though with a value of another type: one problem is enough. */
+  const mistyped = new Set<string>();
   const declared = new Map(definition.scriptParameters.map((parameter) => [parameter.parameterName, parameter]));
 
   for (const [index, { name, value }] of given.entries()) {
@@ -52,14 +54,15 @@ export function checkParameters(
       });
     } else {
       const text = toText(value, parameter.parameterType);
-      if (text === undefined)
+      if (text === undefined) {
+        mistyped.add(name);
         problems.push({
           path,
           code: 'wrongType',
           message: `${name} must be ${describe(parameter)}`,
           allowed: describe(parameter),
         });
-      else values.set(name, { text, path });
+      } else values.set(name, { text, path });
     }
   }
 
@@ -77,7 +80,7 @@ export function checkParameters(
       (parameter.default === undefined ? undefined : { text: String(parameter.default), path: pointer(base) });
     if (entry === undefined) {
       if (parameter.valueFrom !== undefined) checked.parameters.push({ name, secret: true });
-      else if (parameter.required) {
+      else if (parameter.required && !mistyped.has(name)) {
         problems.push({
           path: pointer(base),
           code: 'required',

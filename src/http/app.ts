@@ -33,7 +33,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   if (keys === undefined) app.use(guardHost);
   app.use(async (_, next) => {
     if (closing?.aborted === true)
-      throw new ErrandError('shuttingDown', 'the server is stopping: try again in a moment');
+      throw new ErrandError('shuttingDown', 'the server is stopping: try again in a moment', { retryAfterSeconds: 1 });
     return next();
   });
   for (const name of Object.keys(routes) as RouteName[]) {

@@ -90,7 +90,7 @@ export async function* logEvents(
         yield { event: 'end', state: run.state, ...(exitCode === undefined ? {} : { exitCode }), reason, message };
         return;
       }
-      await bellOfRun.wait(safetyMs);
+      await bellOfRun.wait(Math.min(safetyMs, heartbeatMs));
       if (clock.monotonic() - lastSign >= heartbeatMs) {
         lastSign = clock.monotonic();
         yield { event: 'quiet' };

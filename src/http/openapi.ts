@@ -1,8 +1,16 @@
 import { z } from 'zod';
-import { errorTable, type ErrorCode } from '../contract/errors.ts';
+import { errorTable, problemDetailsSchema, type ErrorCode } from '../contract/errors.ts';
 import { routes, type Route } from '../contract/routes.ts';
-// Importing the contract puts its schemas into zod's registry.
-import '../contract/index.ts';
+import {
+  attemptSchema,
+  planSchema,
+  runPageSchema,
+  runSchema,
+  taskSummarySchema,
+  waitingSchema,
+} from '../contract/run.ts';
+import { rerunRequestSchema, resolveRequestSchema, runRequestSchema } from '../contract/run-request.ts';
+import { parameterSchema, taskDefinitionSchema } from '../contract/task-definition.ts';
 import type { RouteName } from './handlers.ts';
 import { apiSchemas, operations, ref, type Answer, type OperationDoc } from './openapi-operations.ts';
 
@@ -122,21 +130,38 @@ function problemAnswers(codes: readonly ErrorCode[]): Record<string, object> {
   return Object.fromEntries([...byStatus].map(([status, same]) => [String(status), answer(same)]));
 }
 
+const named = z.registry<{ id: string }>();
+for (const [id, schema] of Object.entries({
+  ProblemDetails: problemDetailsSchema,
+  TaskDefinition: taskDefinitionSchema,
+  TaskParameter: parameterSchema,
+  TaskSummary: taskSummarySchema,
+  RunRequest: runRequestSchema,
+  RerunRequest: rerunRequestSchema,
+  ResolveRequest: resolveRequestSchema,
+  Run: runSchema,
+  RunPage: runPageSchema,
+  Attempt: attemptSchema,
+  Waiting: waitingSchema,
+  Plan: planSchema,
+}))
+  named.add(schema, { id });
+
 /** The schemas of the contract that have a name. What zod shares among them is the one recursive type, any JSON. */
 function schemas(): Record<string, unknown> {
-  const { schemas: named } = z.toJSONSchema(z.globalRegistry, {
+  const { schemas: written } = z.toJSONSchema(named, {
     uri: (id) => `#/components/schemas/${id}`,
     io: 'input',
     unrepresentable: 'any',
   });
-  const { __shared: shared, ...own } = named;
+  const { __shared: shared, ...own } = written;
   const anyJson = (shared?.['$defs'] as Record<string, unknown> | undefined)?.['schema0'];
   const plain = Object.fromEntries(
     Object.entries({ ...own, JsonValue: anyJson }).map(([name, schema]) => [name, withoutIdentity(schema as object)]),
   );
-  const written = JSON.stringify({ ...plain, ...apiSchemas });
+  const text = JSON.stringify({ ...plain, ...apiSchemas });
   return JSON.parse(
-    written.replaceAll('#/components/schemas/__shared#/$defs/schema0', '#/components/schemas/JsonValue'),
+    text.replaceAll('#/components/schemas/__shared#/$defs/schema0', '#/components/schemas/JsonValue'),
   ) as Record<string, unknown>;
 }
 

@@ -23,7 +23,11 @@ export interface Call {
 }
 
 /** One request, without a client between. */
-export async function call(url: string, path: string, { method = 'GET', headers = {}, body }: Call = {}): Promise<Answer> {
+export async function call(
+  url: string,
+  path: string,
+  { method = 'GET', headers = {}, body }: Call = {},
+): Promise<Answer> {
   const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array || body instanceof FormData;
   const response = await fetch(`${url}${path}`, {
     method,

@@ -6,8 +6,14 @@ import { createClient, type Client, type RunEvent } from '../../src/client/clien
 import { call, problemsIn, pushScript, type Door, type OpenDoor } from './door.ts';
 
 /** Everything that one connection brings, from a place on: the text, and the events' ids. */
-async function readStream(url: string, id: string, lastEventId?: string): Promise<{ text: string; ids: string[]; names: string[] }> {
-  const answer = await call(url, `/api/runs/${id}/logs?follow`, { headers: lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId } });
+async function readStream(
+  url: string,
+  id: string,
+  lastEventId?: string,
+): Promise<{ text: string; ids: string[]; names: string[] }> {
+  const answer = await call(url, `/api/runs/${id}/logs?follow`, {
+    headers: lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId },
+  });
   const messages = answer.text.split('\n\n').filter((message) => message.startsWith('event: '));
   const fields = messages.map((message) => ({
     name: /^event: (.*)$/m.exec(message)?.[1] ?? '',
@@ -29,12 +35,25 @@ export function logsSuite(name: string, open: OpenDoor): void {
     beforeAll(async () => {
       door = await open();
       client = createClient({ url: door.url });
-      await pushScript(door.url, 'Slow', String.raw`printf 'one \303'; sleep 0.4; printf '\251\n'; sleep 0.4; echo two`);
+      await pushScript(
+        door.url,
+        'Slow',
+        String.raw`printf 'one \303'; sleep 0.4; printf '\251\n'; sleep 0.4; echo two`,
+      );
       await pushScript(door.url, 'Bytes', String.raw`printf 'a\r\nb\377c\000d\303\251\342\202'`);
-      await pushScript(door.url, 'Again', String.raw`echo "try $ERRAND_ATTEMPT"; [ "$ERRAND_ATTEMPT" = 2 ] || exit 75`, {
-        retry: { maxAttempts: 2, on: ['exitCode'], backoff: { initialSeconds: 0 } },
-      });
-      await pushScript(door.url, 'Large', `i=0; line=$(printf '%0999d' 0); while [ $i -lt 3000 ]; do echo "$line"; i=$((i+1)); done`);
+      await pushScript(
+        door.url,
+        'Again',
+        String.raw`echo "try $ERRAND_ATTEMPT"; [ "$ERRAND_ATTEMPT" = 2 ] || exit 75`,
+        {
+          retry: { maxAttempts: 2, on: ['exitCode'], backoff: { initialSeconds: 0 } },
+        },
+      );
+      await pushScript(
+        door.url,
+        'Large',
+        `i=0; line=$(printf '%0999d' 0); while [ $i -lt 3000 ]; do echo "$line"; i=$((i+1)); done`,
+      );
       await pushScript(door.url, 'Silent', 'exec sleep 60', { timeouts: { graceSeconds: 1 } });
     });
     afterAll(() => door.close());
@@ -58,7 +77,13 @@ export function logsSuite(name: string, open: OpenDoor): void {
       expect(events.flatMap((event) => (event.event === 'attempt' ? [event.attempt] : []))).toEqual([1]);
       const states = events.flatMap((event) => (event.event === 'state' ? [event.state] : []));
       expect(states.at(-1)).toBe('succeeded');
-      expect(events.at(-1)).toEqual({ event: 'end', state: 'succeeded', exitCode: 0, reason: 'completed', message: 'exit code 0' });
+      expect(events.at(-1)).toEqual({
+        event: 'end',
+        state: 'succeeded',
+        exitCode: 0,
+        reason: 'completed',
+        message: 'exit code 0',
+      });
     });
 
     test('attempts follow one another, and each has its own log', async () => {
@@ -75,13 +100,19 @@ export function logsSuite(name: string, open: OpenDoor): void {
       expect(await (await client.log(id)).text()).toBe('try 2\n');
       expect(await (await client.log(id, { attempt: 1 })).text()).toBe('try 1\n');
       expect((await call(door.url, `/api/runs/${id}/logs?attempt=3`)).json).toMatchObject({ code: 'attemptNotFound' });
-      expect(await readStream(door.url, id, '1:6')).toEqual({ text: 'try 2\n', ids: ['2:0', '2:6'], names: ['state', 'attempt', 'log', 'end'] });
+      expect(await readStream(door.url, id, '1:6')).toEqual({
+        text: 'try 2\n',
+        ids: ['2:0', '2:6'],
+        names: ['state', 'attempt', 'log', 'end'],
+      });
     });
 
     test('any byte survives the download, and what is no UTF-8 is marked in events', async () => {
       const id = await ended('Bytes');
       const response = await client.log(id);
-      expect(Buffer.from(await response.arrayBuffer())).toEqual(Buffer.from([0x61, 13, 10, 0x62, 255, 0x63, 0, 0x64, 0xc3, 0xa9, 0xe2, 0x82]));
+      expect(Buffer.from(await response.arrayBuffer())).toEqual(
+        Buffer.from([0x61, 13, 10, 0x62, 255, 0x63, 0, 0x64, 0xc3, 0xa9, 0xe2, 0x82]),
+      );
       expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
       expect(response.headers.get('x-content-type-options')).toBe('nosniff');
       expect((await readStream(door.url, id)).text).toBe('a\r\nb\ufffdc\0dé\ufffd');
@@ -95,7 +126,9 @@ export function logsSuite(name: string, open: OpenDoor): void {
         expect(text).toBe(new TextDecoder('utf-8').decode(whole.subarray(offset)));
       }
       expect((await readStream(door.url, id, '1:9999')).names).toEqual(['state', 'end']);
-      expect(problemsIn(await call(door.url, `/api/runs/${id}/logs?follow`, { headers: { 'Last-Event-ID': 'x' } }))).toEqual(['/headers/Last-Event-ID wrongType']);
+      expect(
+        problemsIn(await call(door.url, `/api/runs/${id}/logs?follow`, { headers: { 'Last-Event-ID': 'x' } })),
+      ).toEqual(['/headers/Last-Event-ID wrongType']);
     });
 
     test('ranges of bytes', async () => {
@@ -109,7 +142,8 @@ export function logsSuite(name: string, open: OpenDoor): void {
       expect(await part('bytes=-4')).toEqual([206, 'two\n', 'bytes 7-10/11']);
       expect(await part('bytes=-999')).toEqual([206, 'one é\ntwo\n', 'bytes 0-10/11']);
       expect(await part('bytes=7-999')).toEqual([206, 'two\n', 'bytes 7-10/11']);
-      for (const ignored of ['bytes=5-2', 'bytes=0-1,3-4', 'lines=1-2', 'bytes=-', 'bytes=a-b']) expect((await part(ignored))[0]).toBe(200);
+      for (const ignored of ['bytes=5-2', 'bytes=0-1,3-4', 'lines=1-2', 'bytes=-', 'bytes=a-b'])
+        expect((await part(ignored))[0]).toBe(200);
       expect(await part('bytes=11-')).toEqual([416, expect.stringContaining('rangeNotSatisfiable'), 'bytes */11']);
       expect((await part('bytes=-0'))[0]).toBe(416);
       expect((await part('bytes=0-2', { 'If-Range': '"another"' }))[0]).toBe(200);
@@ -128,7 +162,11 @@ export function logsSuite(name: string, open: OpenDoor): void {
       expect(run.log).toMatchObject({ sha256, bytes: 3_000_000, lines: 3000, complete: true });
       expect(response.headers.get('etag')).toBe(`"${sha256}"`);
       const head = await call(door.url, `/api/runs/${id}/logs`, { method: 'HEAD' });
-      expect([head.status, head.headers.get('content-length'), head.headers.get('accept-ranges')]).toEqual([200, '3000000', 'bytes']);
+      expect([head.status, head.headers.get('content-length'), head.headers.get('accept-ranges')]).toEqual([
+        200,
+        '3000000',
+        'bytes',
+      ]);
     });
 
     test('a run that has printed nothing has an empty log, and a cancel ends the stream', async () => {

@@ -22,14 +22,27 @@ export function runsSuite(name: string, open: OpenDoor): void {
     afterAll(() => door.close());
 
     const post = (body: unknown, headers = {}) => call(door.url, '/api/runs', { method: 'POST', body, headers });
-    const greet = { taskName: 'Greet', parameters: [{ name: 'Name', value: 'World' }, { name: 'Count', value: 3 }] };
+    const greet = {
+      taskName: 'Greet',
+      parameters: [
+        { name: 'Name', value: 'World' },
+        { name: 'Count', value: 3 },
+      ],
+    };
 
     test('the original body is answered with 202, a Location and the run', async () => {
       const answer = await post(greet);
       const run = answer.json as RunView;
       expect(answer.status).toBe(202);
       expect(answer.headers.get('location')).toBe(`/api/runs/${run.id}`);
-      expect(run).toMatchObject({ taskName: 'Greet', requestedBy: 'local', parameters: [{ name: 'Name', value: 'World' }, { name: 'Count', value: '3' }] });
+      expect(run).toMatchObject({
+        taskName: 'Greet',
+        requestedBy: 'local',
+        parameters: [
+          { name: 'Name', value: 'World' },
+          { name: 'Count', value: '3' },
+        ],
+      });
       expect(await client.wait(run.id)).toMatchObject({ state: 'succeeded', exitCode: 0, reason: 'completed' });
       expect(await (await client.log(run.id)).text()).toBe('hello World 3\n');
     });
@@ -46,13 +59,21 @@ export function runsSuite(name: string, open: OpenDoor): void {
     });
 
     test('all problems come in one answer, those of form and those of the task together', async () => {
-      const answer = await post({
-        taskName: 'Greet',
-        parameters: [{ name: 'Bogus', value: 1 }, { name: 'Name', value: 'x'.repeat(21), extra: 1 }, { value: 5 }, { name: 'Token', value: 'a\u0000b' }],
-        colour: 'red',
-        labels: { '-bad': 'x' },
-        timeouts: { runSeconds: 0 },
-      }, { 'Idempotency-Key': 'with space' });
+      const answer = await post(
+        {
+          taskName: 'Greet',
+          parameters: [
+            { name: 'Bogus', value: 1 },
+            { name: 'Name', value: 'x'.repeat(21), extra: 1 },
+            { value: 5 },
+            { name: 'Token', value: 'a\u0000b' },
+          ],
+          colour: 'red',
+          labels: { '-bad': 'x' },
+          timeouts: { runSeconds: 0 },
+        },
+        { 'Idempotency-Key': 'with space' },
+      );
       expect(answer.status).toBe(422);
       expect(answer.headers.get('content-type')).toBe('application/problem+json');
       expect(problemsIn(answer)).toEqual([
@@ -68,15 +89,49 @@ export function runsSuite(name: string, open: OpenDoor): void {
       ]);
     });
 
+    test('keys that mean something to JavaScript mean nothing here', async () => {
+      const body =
+        '{"taskName":"Greet","__proto__":{"taskName":"Fail"},"constructor":{"prototype":{"polluted":1}},"labels":{"__proto__":"a"},"parameters":[{"name":"Name","value":{"__proto__":1}},{"name":"__proto__","value":"x"},{"name":"Count","value":1}]}';
+      const answer = await post(body, { 'Content-Type': 'application/json' });
+      expect(answer.status).toBe(422);
+      expect(problemsIn(answer)).toEqual([
+        '/__proto__ unknownField',
+        '/constructor unknownField',
+        '/labels/__proto__ unknownField',
+        '/parameters/0/value wrongType',
+        '/parameters/0/value/__proto__ unknownField',
+        '/parameters/1/name unknownParameter',
+      ]);
+      expect(({} as { polluted?: number }).polluted).toBeUndefined();
+    });
+
     test('problems of the task alone come with their paths and what is allowed', async () => {
-      const answer = await post({ taskName: 'Greet', parameters: [{ name: 'name', value: 'a' }, { name: 'Count', value: 0 }] });
-      expect(problemsIn(answer)).toEqual(['/parameters required', '/parameters/0/name unknownParameter', '/parameters/1/value tooSmall']);
-      expect((answer.json as { problems: unknown[] }).problems).toContainEqual(expect.objectContaining({ message: expect.stringContaining('did you mean Name?'), allowed: ['Name', 'Count', 'Token'] }));
+      const answer = await post({
+        taskName: 'Greet',
+        parameters: [
+          { name: 'name', value: 'a' },
+          { name: 'Count', value: 0 },
+        ],
+      });
+      expect(problemsIn(answer)).toEqual([
+        '/parameters required',
+        '/parameters/0/name unknownParameter',
+        '/parameters/1/value tooSmall',
+      ]);
+      expect((answer.json as { problems: unknown[] }).problems).toContainEqual(
+        expect.objectContaining({
+          message: expect.stringContaining('did you mean Name?'),
+          allowed: ['Name', 'Count', 'Token'],
+        }),
+      );
     });
 
     test('a task that there is not is a 404 that says how to go on', async () => {
       const answer = await post({ taskName: '../../etc/passwd' });
-      expect([answer.status, (answer.json as { detail: string }).detail]).toEqual([404, expect.stringContaining('errand tasks')]);
+      expect([answer.status, (answer.json as { detail: string }).detail]).toEqual([
+        404,
+        expect.stringContaining('errand tasks'),
+      ]);
     });
 
     test('a key leads to the same run again, whatever the order of its parameters, and to no other request', async () => {
@@ -88,10 +143,17 @@ export function runsSuite(name: string, open: OpenDoor): void {
       expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([202, 'true']);
       const { id } = first.json as RunView;
       expect((again.json as RunView).id).toBe(id);
-      expect([other.status, other.json]).toEqual([422, expect.objectContaining({ code: 'idempotencyKeyReused', runId: id })]);
+      expect([other.status, other.json]).toEqual([
+        422,
+        expect.objectContaining({ code: 'idempotencyKeyReused', runId: id }),
+      ]);
     });
 
-    test.each([['', 'tooShort'], ['x'.repeat(256), 'tooLong'], ['caf\u00e9', 'invalidCharacter']])('the key %j is refused', async (key, code) => {
+    test.each([
+      ['', 'tooShort'],
+      ['x'.repeat(256), 'tooLong'],
+      ['caf\u00e9', 'invalidCharacter'],
+    ])('the key %j is refused', async (key, code) => {
       const answer = await post(greet, { 'Idempotency-Key': key });
       expect([answer.status, problemsIn(answer)]).toEqual([422, [`/headers/Idempotency-Key ${code}`]]);
     });
@@ -117,9 +179,20 @@ export function runsSuite(name: string, open: OpenDoor): void {
     });
 
     test('what is wrong with a query comes in one answer', async () => {
-      const answer = await call(door.url, '/api/runs?state=running,asleep&label=x&label=a=1&label=a=2&since=yesterday&limit=201&page=2&task=A&task=B');
+      const answer = await call(
+        door.url,
+        '/api/runs?state=running,asleep&label=x&label=a=1&label=a=2&since=yesterday&limit=201&page=2&task=A&task=B',
+      );
       expect(answer.status).toBe(422);
-      expect(problemsIn(answer)).toEqual(['/query/label duplicate', '/query/label wrongType', '/query/limit tooLarge', '/query/page unknownField', '/query/since wrongType', '/query/state notAllowed', '/query/task duplicate']);
+      expect(problemsIn(answer)).toEqual([
+        '/query/label duplicate',
+        '/query/label wrongType',
+        '/query/limit tooLarge',
+        '/query/page unknownField',
+        '/query/since wrongType',
+        '/query/state notAllowed',
+        '/query/task duplicate',
+      ]);
       expect((await call(door.url, '/api/runs?cursor=%00%ff')).status).toBe(422);
     });
 
@@ -148,7 +221,14 @@ export function runsSuite(name: string, open: OpenDoor): void {
     test('a rerun takes over what is not given anew', async () => {
       const { id } = await client.run({ ...greet, labels: { a: 'b' } });
       const again = await client.rerun(id, { parameters: [{ name: 'Count', value: 4 }] });
-      expect(again).toMatchObject({ rerunOf: id, labels: { a: 'b' }, parameters: [{ name: 'Name', value: 'World' }, { name: 'Count', value: '4' }] });
+      expect(again).toMatchObject({
+        rerunOf: id,
+        labels: { a: 'b' },
+        parameters: [
+          { name: 'Name', value: 'World' },
+          { name: 'Count', value: '4' },
+        ],
+      });
       const bare = await call(door.url, `/api/runs/${id}/rerun`, { method: 'POST' });
       expect([bare.status, bare.headers.get('location')]).toEqual([202, `/api/runs/${(bare.json as RunView).id}`]);
       await Promise.all([client.wait(id), client.wait(again.id)]);
@@ -157,15 +237,21 @@ export function runsSuite(name: string, open: OpenDoor): void {
     test('only a lost run can be resolved', async () => {
       const { id } = await client.run({ taskName: 'Fail' });
       expect(await client.wait(id)).toMatchObject({ state: 'failed', exitCode: 7, reason: 'exitCode' });
-      const answer = await call(door.url, `/api/runs/${id}/resolve`, { method: 'POST', body: { outcome: 'succeeded', note: 'seen' } });
+      const answer = await call(door.url, `/api/runs/${id}/resolve`, {
+        method: 'POST',
+        body: { outcome: 'succeeded', note: 'seen' },
+      });
       expect([answer.status, (answer.json as { code: string }).code]).toEqual([409, 'runNotLost']);
       const wrong = await call(door.url, `/api/runs/${id}/resolve`, { method: 'POST', body: { outcome: 'maybe' } });
       expect(problemsIn(wrong)).toEqual(['/note required', '/outcome notAllowed']);
     });
 
-    test.each(['0', 'x'.repeat(26), '01arz3ndektsv4rrffq69g5fav', '%2e%2e%2f', "'; drop table runs; --"])('there is no run %s', async (id) => {
-      const answer = await call(door.url, `/api/runs/${encodeURIComponent(id)}`);
-      expect([answer.status, (answer.json as { code: string }).code]).toEqual([404, 'runNotFound']);
-    });
+    test.each(['0', 'x'.repeat(26), '01arz3ndektsv4rrffq69g5fav', '%2e%2e%2f', "'; drop table runs; --"])(
+      'there is no run %s',
+      async (id) => {
+        const answer = await call(door.url, `/api/runs/${encodeURIComponent(id)}`);
+        expect([answer.status, (answer.json as { code: string }).code]).toEqual([404, 'runNotFound']);
+      },
+    );
   });
 }

@@ -14,8 +14,14 @@ export function tasksSuite(name: string, open: OpenDoor): void {
     });
     afterAll(() => door.close());
 
-    const definition = (taskName: string, more: object = {}) => ({ taskName, dockerImage: 'busybox', scriptName: `${taskName}.sh`, ...more });
-    const put = (taskName: string, body: unknown, headers = {}) => call(door.url, `/api/tasks/${taskName}`, { method: 'PUT', body, headers });
+    const definition = (taskName: string, more: object = {}) => ({
+      taskName,
+      dockerImage: 'busybox',
+      scriptName: `${taskName}.sh`,
+      ...more,
+    });
+    const put = (taskName: string, body: unknown, headers = {}) =>
+      call(door.url, `/api/tasks/${taskName}`, { method: 'PUT', body, headers });
     const form = (parts: Record<string, string | Uint8Array<ArrayBuffer>>): FormData => {
       const data = new FormData();
       for (const [part, content] of Object.entries(parts)) data.append(part, new Blob([content]), part);
@@ -24,14 +30,29 @@ export function tasksSuite(name: string, open: OpenDoor): void {
 
     test('a task is created, read, replaced and removed', async () => {
       const document = definition('Made', { description: 'as written' });
-      const created = await put('Made', form({ definition: JSON.stringify(document), executable: '#!/bin/sh\necho 1\n' }));
+      const created = await put(
+        'Made',
+        form({ definition: JSON.stringify(document), executable: '#!/bin/sh\necho 1\n' }),
+      );
       expect(created.status).toBe(201);
       expect(created.json).toMatchObject({ document, executable: { name: 'Made.sh', bytes: 17 } });
       const read = await call(door.url, '/api/tasks/Made');
-      expect([read.status, read.headers.get('etag'), read.json]).toEqual([200, created.headers.get('etag'), created.json]);
+      expect([read.status, read.headers.get('etag'), read.json]).toEqual([
+        200,
+        created.headers.get('etag'),
+        created.json,
+      ]);
       const replaced = await put('Made', definition('Made', { description: 'again' }));
-      expect([replaced.status, replaced.json]).toEqual([200, expect.objectContaining({ document: definition('Made', { description: 'again' }) })]);
-      expect(await client.tasks()).toContainEqual({ taskName: 'Made', description: 'again', enabled: true, valid: true });
+      expect([replaced.status, replaced.json]).toEqual([
+        200,
+        expect.objectContaining({ document: definition('Made', { description: 'again' }) }),
+      ]);
+      expect(await client.tasks()).toContainEqual({
+        taskName: 'Made',
+        description: 'again',
+        enabled: true,
+        valid: true,
+      });
       expect((await call(door.url, '/api/tasks/Made', { method: 'DELETE' })).status).toBe(204);
       expect((await call(door.url, '/api/tasks/Made')).json).toMatchObject({ code: 'taskNotFound' });
       expect((await call(door.url, '/api/tasks/Made', { method: 'DELETE' })).status).toBe(404);
@@ -52,29 +73,55 @@ export function tasksSuite(name: string, open: OpenDoor): void {
       const late = await put('Shared', definition('Shared', { description: 'second' }), { 'If-Match': `"${etag}"` });
       expect([late.status, (late.json as { code: string }).code]).toEqual([412, 'preconditionFailed']);
       expect((await client.task('Shared')).document.description).toBe('first');
-      expect((await call(door.url, '/api/tasks/Shared', { method: 'DELETE', headers: { 'If-Match': `"${etag}"` } })).status).toBe(412);
+      expect(
+        (await call(door.url, '/api/tasks/Shared', { method: 'DELETE', headers: { 'If-Match': `"${etag}"` } })).status,
+      ).toBe(412);
       expect((await put('Shared', definition('Shared'), { 'If-Match': '*' })).status).toBe(200);
       expect((await put('Fresh', definition('Fresh'), { 'If-Match': '*' })).status).toBe(412);
-      expect(problemsIn(await put('Shared', definition('Shared'), { 'If-None-Match': '*' }))).toEqual(['/headers/If-None-Match notAllowed']);
+      expect(problemsIn(await put('Shared', definition('Shared'), { 'If-None-Match': '*' }))).toEqual([
+        '/headers/If-None-Match notAllowed',
+      ]);
     });
 
     test('a definition that is not valid is refused with all its problems', async () => {
-      const answer = await put('Wrong', form({ definition: JSON.stringify({ ...definition('Other'), dockerImage: 'NOT OK', colour: 1 }), executable: 'x' }));
+      const answer = await put(
+        'Wrong',
+        form({
+          definition: JSON.stringify({ ...definition('Other'), dockerImage: 'NOT OK', colour: 1 }),
+          executable: 'x',
+        }),
+      );
       expect([answer.status, (answer.json as { code: string }).code]).toEqual([422, 'invalidDefinition']);
       expect(problemsIn(answer)).toEqual(['/colour unknownField', '/dockerImage invalidImage']);
-      expect(problemsIn(await put('Wrong', form({ definition: JSON.stringify(definition('Other')), executable: 'x' })))).toEqual(['/taskName inconsistent']);
+      expect(
+        problemsIn(await put('Wrong', form({ definition: JSON.stringify(definition('Other')), executable: 'x' }))),
+      ).toEqual(['/taskName inconsistent']);
       expect((await put('Wrong', definition('Wrong'))).json).toMatchObject({ code: 'executableMissing' });
       expect((await call(door.url, '/api/tasks/Wrong')).status).toBe(404);
     });
 
     test('a form that is none, or has other parts, is refused', async () => {
       const headers = { 'Content-Type': 'multipart/form-data; boundary=x' };
-      expect((await put('Form', 'nothing of a form', headers)).json).toMatchObject({ status: 422, code: 'invalidRequest' });
-      expect(problemsIn(await put('Form', form({ executable: 'x', readme: 'y' })))).toEqual(['/definition required', '/readme unknownField']);
-      expect(problemsIn(await put('Form', form({ definition: JSON.stringify(definition('Form')), executable: '' })))).toEqual(['/executable tooShort']);
-      expect((await put('Form', form({ definition: '{"taskName":', executable: 'x' }))).json).toMatchObject({ code: 'invalidJson' });
-      expect(problemsIn(await put('Form', form({ definition: '{"__proto__":{"x":1}}', executable: 'x' })))).toEqual(['/__proto__ unknownField']);
-      expect((await put('Form', form({ definition: `"${'x'.repeat(256 * 1024)}"`, executable: 'x' }))).json).toMatchObject({ code: 'bodyTooLarge' });
+      expect((await put('Form', 'nothing of a form', headers)).json).toMatchObject({
+        status: 422,
+        code: 'invalidRequest',
+      });
+      expect(problemsIn(await put('Form', form({ executable: 'x', readme: 'y' })))).toEqual([
+        '/definition required',
+        '/readme unknownField',
+      ]);
+      expect(
+        problemsIn(await put('Form', form({ definition: JSON.stringify(definition('Form')), executable: '' }))),
+      ).toEqual(['/executable tooShort']);
+      expect((await put('Form', form({ definition: '{"taskName":', executable: 'x' }))).json).toMatchObject({
+        code: 'invalidJson',
+      });
+      expect(problemsIn(await put('Form', form({ definition: '{"__proto__":{"x":1}}', executable: 'x' })))).toEqual([
+        '/__proto__ unknownField',
+      ]);
+      expect(
+        (await put('Form', form({ definition: `"${'x'.repeat(256 * 1024)}"`, executable: 'x' }))).json,
+      ).toMatchObject({ code: 'bodyTooLarge' });
     });
 
     test('the schema of its parameters, and a plan', async () => {
@@ -82,24 +129,48 @@ export function tasksSuite(name: string, open: OpenDoor): void {
       await pushScript(door.url, 'Planned', 'true', { scriptParameters });
       const schema = await call(door.url, '/api/tasks/Planned/schema');
       expect(schema.headers.get('content-type')).toBe('application/schema+json');
-      expect(schema.json).toMatchObject({ required: ['Name'], properties: { Name: { type: 'string', maxLength: 5 } }, additionalProperties: false });
+      expect(schema.json).toMatchObject({
+        required: ['Name'],
+        properties: { Name: { type: 'string', maxLength: 5 } },
+        additionalProperties: false,
+      });
       const before = (await client.list({ task: 'Planned' })).runs;
       const plan = await client.plan({ taskName: 'Planned', parameters: [{ name: 'Name', value: 'abc' }] });
-      expect(plan).toMatchObject({ taskName: 'Planned', image: 'busybox', parameters: [{ name: 'Name', value: 'abc', secret: false }] });
-      expect(problemsIn(await call(door.url, '/api/tasks/Planned/plan', { method: 'POST', body: { parameters: [{ name: 'Name', value: 'abcdef' }], taskName: 'x' } }))).toEqual(['/taskName unknownField']);
-      expect(problemsIn(await call(door.url, '/api/tasks/Planned/plan', { method: 'POST' }))).toEqual(['/parameters required']);
+      expect(plan).toMatchObject({
+        taskName: 'Planned',
+        image: 'busybox',
+        parameters: [{ name: 'Name', value: 'abc', secret: false }],
+      });
+      expect(
+        problemsIn(
+          await call(door.url, '/api/tasks/Planned/plan', {
+            method: 'POST',
+            body: { parameters: [{ name: 'Name', value: 'abcdef' }], taskName: 'x' },
+          }),
+        ),
+      ).toEqual(['/taskName unknownField']);
+      expect(problemsIn(await call(door.url, '/api/tasks/Planned/plan', { method: 'POST' }))).toEqual([
+        '/parameters required',
+      ]);
       expect((await client.list({ task: 'Planned' })).runs).toEqual(before);
     });
 
     test.each(['../x', '.', 'a b', 'x'.repeat(64), '%00', 'Ａ'])('no task can be called %j', async (taskName) => {
-      const answer = await put(encodeURIComponent(taskName), form({ definition: JSON.stringify(definition(taskName)), executable: 'x' }));
+      const answer = await put(
+        encodeURIComponent(taskName),
+        form({ definition: JSON.stringify(definition(taskName)), executable: 'x' }),
+      );
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.status).toBeLessThan(500);
       expect((await client.tasks()).map((task) => task.taskName)).not.toContain(taskName);
     });
 
     test('files that a run left are downloaded as files', async () => {
-      await pushScript(door.url, 'Leave', String.raw`printf '<script>\000' > "$ERRAND_OUTPUT_DIR/page.html"; printf '{"sum":3}' > "$ERRAND_OUTPUT"`);
+      await pushScript(
+        door.url,
+        'Leave',
+        String.raw`printf '<script>\000' > "$ERRAND_OUTPUT_DIR/page.html"; printf '{"sum":3}' > "$ERRAND_OUTPUT"`,
+      );
       const { id } = await client.run({ taskName: 'Leave' });
       const run = await client.wait(id);
       expect(run).toMatchObject({ state: 'succeeded', output: { sum: 3 }, files: [{ name: 'page.html', bytes: 9 }] });

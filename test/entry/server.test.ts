@@ -49,7 +49,8 @@ async function readUntil(socket: Socket, wanted: string): Promise<string> {
   throw new Error(`the connection ended before ${wanted}: ${text}`);
 }
 
-const head = (path: string, more = ''): string => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${more}\r\n`;
+const head = (path: string, more = ''): string =>
+  `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${more}\r\n`;
 
 describe('bodies over a socket', () => {
   test('one that says it is too large is refused before it comes', async () => {
@@ -69,26 +70,42 @@ describe('bodies over a socket', () => {
   test('the largest is taken', async () => {
     const { url } = await server();
     const body = JSON.stringify({ taskName: 'Absent' });
-    const post = (bytes: number) => fetch(`${url}/api/runs`, { method: 'POST', body: body.padEnd(bytes, ' '), headers: { 'Content-Type': 'application/json' } });
+    const post = (bytes: number) =>
+      fetch(`${url}/api/runs`, {
+        method: 'POST',
+        body: body.padEnd(bytes, ' '),
+        headers: { 'Content-Type': 'application/json' },
+      });
     expect((await post(limits.bodyBytes)).status).toBe(404);
     expect((await post(limits.bodyBytes + 1)).status).toBe(413);
   });
 
   test.each([
-    ['text/plain', 415], ['application/x-www-form-urlencoded', 415], ['application/json; charset=latin1', 415], ['', 415],
-    ['application/json', 404], ['application/vnd.errand+json', 404], ['APPLICATION/JSON; charset="UTF-8"', 404],
+    ['text/plain', 415],
+    ['application/x-www-form-urlencoded', 415],
+    ['application/json; charset=latin1', 415],
+    ['', 415],
+    ['application/json', 404],
+    ['application/vnd.errand+json', 404],
+    ['APPLICATION/JSON; charset="UTF-8"', 404],
   ])('content type %j', async (type, status) => {
     const { url } = await server();
-    const answer = await fetch(`${url}/api/runs`, { method: 'POST', body: Buffer.from('{"taskName":"Absent"}'), headers: { 'Content-Type': type } });
+    const answer = await fetch(`${url}/api/runs`, {
+      method: 'POST',
+      body: Buffer.from('{"taskName":"Absent"}'),
+      headers: { 'Content-Type': type },
+    });
     expect(answer.status).toBe(status);
   });
 
   test('one without a content type is JSON; one that is compressed is refused', async () => {
     const { url } = await server();
-    const post = async (headers: Record<string, string>) => (await fetch(`${url}/api/runs`, { method: 'POST', body: Buffer.from('{"taskName":"Absent"}'), headers })).status;
+    const post = async (headers: Record<string, string>) =>
+      (await fetch(`${url}/api/runs`, { method: 'POST', body: Buffer.from('{"taskName":"Absent"}'), headers })).status;
     expect(await post({})).toBe(404);
     expect(await post({ 'Content-Encoding': 'identity' })).toBe(404);
-    for (const encoding of ['gzip', 'br', 'deflate', 'gzip, identity']) expect(await post({ 'Content-Encoding': encoding })).toBe(415);
+    for (const encoding of ['gzip', 'br', 'deflate', 'gzip, identity'])
+      expect(await post({ 'Content-Encoding': encoding })).toBe(415);
   });
 });
 
@@ -126,7 +143,10 @@ describe('slow requests', () => {
 
 describe('where it listens', () => {
   const refused = async (options: HarnessOptions): Promise<string> => {
-    const error: unknown = await server(options).then(() => undefined, (reason: unknown) => reason);
+    const error: unknown = await server(options).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     return error instanceof ErrandError ? `${error.code}: ${error.message}` : String(error);
   };
 
@@ -136,7 +156,9 @@ describe('where it listens', () => {
 
   test('a port that is taken is said to be taken', async () => {
     const port = Number(new URL((await server()).url).port);
-    expect(await refused({ server: { port } })).toMatch(/^invalidConfiguration: cannot listen on 127\.0\.0\.1:\d+: another program uses this port/);
+    expect(await refused({ server: { port } })).toMatch(
+      /^invalidConfiguration: cannot listen on 127\.0\.0\.1:\d+: another program uses this port/,
+    );
   });
 });
 
@@ -165,11 +187,14 @@ describe('stopping', () => {
     await pushScript(client, 'Outlive', 'echo up; sleep 2; echo done');
     await stop();
     const first = await spawnServer(directory);
-    const answer = await fetch(`${first.url}/api/runs`, { method: 'POST', body: Buffer.from('{"taskName":"Outlive"}') });
+    const answer = await fetch(`${first.url}/api/runs`, {
+      method: 'POST',
+      body: Buffer.from('{"taskName":"Outlive"}'),
+    });
     const { id } = (await answer.json()) as { id: string };
     const stream = await fetch(`${first.url}/api/runs/${id}/logs?follow`);
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
-    for (let seen = ''; !seen.includes('up'); ) seen += (await reader?.read())?.value ?? '';
+    for (let seen = ''; !seen.includes('up');) seen += (await reader?.read())?.value ?? '';
     first.process.kill('SIGTERM');
     expect(await first.ended).toEqual([0, null]);
     const second = await spawnServer(directory);

@@ -26,7 +26,10 @@ describe('JSON from outside', () => {
 
   test('__proto__ is a problem wherever it stands, and no other key is', () => {
     const { value, problems } = parse('{"__proto__":{"x":1},"a":[{"__proto__":1}],"constructor":{"prototype":{}}}');
-    expect(problems.map(({ path, code }) => `${path} ${code}`)).toEqual(['/__proto__ unknownField', '/a/0/__proto__ unknownField']);
+    expect(problems.map(({ path, code }) => `${path} ${code}`)).toEqual([
+      '/__proto__ unknownField',
+      '/a/0/__proto__ unknownField',
+    ]);
     expect((value as { x?: number }).x).toBeUndefined();
     expect(Object.keys(value as object)).toEqual(['a', 'constructor']);
   });
@@ -41,13 +44,26 @@ describe('JSON from outside', () => {
   });
 
   test('keys are counted, and colons inside strings are not', () => {
-    const object = (keys: number): string => JSON.stringify(Object.fromEntries(Array.from({ length: keys }, (_, index) => [`k${index}`, ':'])));
+    const object = (keys: number): string =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: keys }, (_, index) => [`k${index}`, ':'])));
     expect(codeOf(object(limits.bodyKeys))).toBe('none');
     expect(codeOf(object(limits.bodyKeys + 1))).toBe('tooManyKeys');
     expect(codeOf(JSON.stringify(':'.repeat(10_000)))).toBe('none');
   });
 
-  test.each(['', '{', '{"a":1,}', 'nul', '"a', "{'a':1}", '{"a":01}', '[1 2]', '{"a":"\n"}', '\u{feff}\u{feff}{}', 'NaN'])('%j is no JSON', (text) => {
+  test.each([
+    '',
+    '{',
+    '{"a":1,}',
+    'nul',
+    '"a',
+    "{'a':1}",
+    '{"a":01}',
+    '[1 2]',
+    '{"a":"\n"}',
+    '\u{feff}\u{feff}{}',
+    'NaN',
+  ])('%j is no JSON', (text) => {
     expect(codeOf(text)).toBe('invalidJson');
   });
 
@@ -58,6 +74,8 @@ describe('JSON from outside', () => {
   });
 
   test('the message says where, and quotes nothing of the body', () => {
-    expect(() => parse('{"password":"hunter2" oops}')).toThrow(/^the body is not JSON: there is an error at character 23$/);
+    expect(() => parse('{"password":"hunter2" oops}')).toThrow(
+      /^the body is not JSON: there is an error at character 23$/,
+    );
   });
 });

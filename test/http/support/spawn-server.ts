@@ -12,9 +12,14 @@ export interface SpawnedServer {
 
 /** Starts a server on these data in a process of its own. */
 export async function spawnServer(directory: string): Promise<SpawnedServer> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'server-process.ts'), directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'server-process.ts'), directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = once(child, 'exit') as SpawnedServer['ended'];
   const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;
-  const url = await Promise.race([line.then(([text]) => text), ended.then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it was up`)))]);
+  const url = await Promise.race([
+    line.then(([text]) => text),
+    ended.then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it was up`))),
+  ]);
   return { url, process: child, ended };
 }
