@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
@@ -36,10 +36,10 @@ describe('an engine that does not answer as it should', () => {
     await promise;
   }
 
-  function driver(clock: Clock = systemClock) {
+  function driver(clock: Clock = systemClock, runnerScript = '/nonexistent') {
     return dockerRunner({
       connection: { socketPath },
-      runnerScript: '/nonexistent',
+      runnerScript,
       directory,
       maximumRunners: 1,
       logger: silentLogger,
@@ -115,6 +115,30 @@ describe('an engine that does not answer as it should', () => {
       code: 'invalidConfiguration',
       message: expect.stringContaining('windows'),
     });
+  });
+
+  test('canaries that a killed orchestrator left are removed, those of one at work are not', async () => {
+    const now = systemClock.now() / 1000;
+    const canaries = [
+      { Id: 'old', Created: now - 3600 },
+      { Id: 'young', Created: now - 5 },
+    ];
+    const removed: string[] = [];
+    await listen(
+      createHttpServer((request, response) => {
+        const url = request.url ?? '';
+        if (request.method === 'DELETE') removed.push(url.replace(/\?.*/, ''));
+        const refuse = url.includes('/containers/create');
+        response.writeHead(refuse ? 400 : 200, { 'content-type': 'application/json' });
+        if (url.includes('/info')) return void response.end(JSON.stringify({ ID: 'x', NCPU: 2, OSType: 'linux' }));
+        if (url.includes('/containers/json')) return void response.end(JSON.stringify(canaries));
+        response.end(JSON.stringify(refuse ? { message: 'enough' } : {}));
+      }),
+    );
+    const runnerScript = join(directory, 'runner.sh');
+    await writeFile(runnerScript, 'exit 0\n');
+    await expect(driver(systemClock, runnerScript).check()).rejects.toMatchObject({ code: 'invalidConfiguration' });
+    expect(removed).toEqual(['/containers/old']);
   });
 
   test('where the environment names another engine, the given one is asked all the same', async () => {

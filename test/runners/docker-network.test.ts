@@ -31,13 +31,14 @@ describe('the network of tasks', () => {
   async function engineWith(
     listed: object[],
     onCreate: () => number = () => 201,
-  ): Promise<{ engine: DockerEngine; created: () => number }> {
+  ): Promise<{ engine: DockerEngine; created: () => number; asked: () => object }> {
     let created = 0;
+    let asked = '';
     const server = createServer((request, response) => {
       response.setHeader('content-type', 'application/json');
       if (request.method === 'GET') return void response.end(JSON.stringify(listed));
       created += 1;
-      request.resume();
+      request.setEncoding('utf8').on('data', (text: string) => (asked += text));
       const status = onCreate();
       response
         .writeHead(status)
@@ -48,7 +49,11 @@ describe('the network of tasks', () => {
     server.listen(socketPath, resolve);
     await promise;
     close = () => server.close();
-    return { engine: dockerEngine({ socketPath }, systemClock), created: () => created };
+    return {
+      engine: dockerEngine({ socketPath }, systemClock),
+      created: () => created,
+      asked: () => JSON.parse(asked) as object,
+    };
   }
 
   test('is taken as it is found, and is not one that only has the name in its name', async () => {
@@ -76,11 +81,12 @@ describe('the network of tasks', () => {
 
   test.each([201, 409])('is made where it is missing, be it by another (%d)', async (status) => {
     const listed: object[] = [];
-    const { engine, created } = await engineWith(listed, () => {
+    const { engine, created, asked } = await engineWith(listed, () => {
       listed.push(network('a', 'errand', apart));
       return status;
     });
     expect(await ensureIsolatedNetwork(engine, {})).toBe('a');
     expect(created()).toBe(1);
+    expect(asked()).toMatchObject({ Name: 'errand', Driver: 'bridge', Options: apart });
   });
 });

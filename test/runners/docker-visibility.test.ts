@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { dockerClient } from '../../scripts/docker-client.ts';
 import { describeWithDocker, dockerHost } from '../support/engine.ts';
 import { connectionOf, dockerHarness } from './support/docker-harness.ts';
+import { engineProxy } from './support/engine-proxy.ts';
 
 const program = fileURLToPath(new URL('support/check-docker.ts', import.meta.url));
 
@@ -52,6 +53,18 @@ describeWithDocker('whether the engine sees our directories', () => {
     const ours = join(root, 'ours');
     const answer = await checkAfter(`mount -t tmpfs none ${root} && mkdir ${ours}`, ours);
     expect(answer.code).toBe('invalidConfiguration');
+  });
+
+  test('what is read has to be what was written', async () => {
+    const proxy = await engineProxy(root, dockerHost().replace('unix://', ''));
+    proxy.forge(/^GET .*\/archive$/, 'the word of another');
+    const harness = await dockerHarness({ connection: { socketPath: proxy.socketPath } });
+    await expect(harness.driver.check()).rejects.toMatchObject({
+      code: 'invalidConfiguration',
+      message: expect.stringContaining('it reads something else there'),
+    });
+    await harness.dispose();
+    await proxy.close();
   });
 
   test('it will do where it has another path for the engine', async () => {

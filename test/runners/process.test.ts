@@ -141,7 +141,7 @@ describe('the process driver', () => {
         'exchange=$1',
         'setsid sh -c \'echo $$ >"$0/away"; exec sleep 300\' "$exchange" &',
         // As the runner gives it to a task: without the marker, with the ids.
-        `env -i PATH="$PATH" ERRAND_RUN_ID=RUN ERRAND_ATTEMPT=1 setsid sh -c 'echo $$ >"$0/task"; env -i /bin/sleep 301 & wait' "$exchange" &`,
+        `env -i PATH="$PATH" ERRAND_RUN_ID=RUN ERRAND_ATTEMPT=1 setsid sh -c 'echo $$ >"$0/task"; env -i /bin/sh -c "echo \\$\\$ >$0/wiped; exec sleep 301" & wait' "$exchange" &`,
         // Always one process, never the same for long.
         'hop() { sleep 0.01; hop & }',
         'hop & sleep 300',
@@ -150,10 +150,10 @@ describe('the process driver', () => {
     const lines = join((spec.access as { exchange: string }).exchange, 'lines');
     await writeFile(lines, (await readFile(lines, 'utf8')).replace('RUN_ID=RUN', `RUN_ID=${spec.runId}`));
     await harness.driver.create(spec);
-    const pids = await Promise.all(['away', 'task'].map(async (file) => pidIn(spec, file)));
-    expect(pids.map(lives)).toEqual([true, true]);
+    const pids = await Promise.all(['away', 'task', 'wiped'].map(async (file) => pidIn(spec, file)));
+    expect(pids.map(lives)).toEqual([true, true, true]);
     await harness.driver.remove(spec.name);
-    await expect.poll(() => pids.map(lives)).toEqual([false, false]);
+    await expect.poll(() => pids.map(lives)).toEqual([false, false, false]);
     expect(await marked(spec)).toEqual([]);
     expect(await state(spec)).toBe('absent');
   });

@@ -7,6 +7,8 @@ export interface EngineProxy {
   seen: string[];
   /** Passes matching requests on, and drops their answers. */
   loseAnswers(pattern: RegExp | undefined): void;
+  /** Answers matching requests with success and another body than the engine's. */
+  forge(pattern: RegExp, body: string): void;
   /** Breaks every answer under way, as a restart of the engine does. */
   breakConnections(): void;
   close(): Promise<void>;
@@ -17,6 +19,7 @@ export async function engineProxy(directory: string, target: string): Promise<En
   const seen: string[] = [];
   const open = new Set<ServerResponse>();
   let lost: RegExp | undefined;
+  let forged: { pattern: RegExp; body: string } | undefined;
 
   function pass(incoming: IncomingMessage, answer: ServerResponse): void {
     const line = `${incoming.method} ${(incoming.url ?? '').split('?')[0]}`;
@@ -28,6 +31,11 @@ export async function engineProxy(directory: string, target: string): Promise<En
       if (lost?.test(line)) {
         // The engine answers when the work is done.
         answer.destroy();
+        return;
+      }
+      if (forged?.pattern.test(line) === true) {
+        response.resume();
+        answer.writeHead(200).end(forged.body);
         return;
       }
       answer.writeHead(response.statusCode ?? 500, response.headers);
@@ -52,6 +60,9 @@ export async function engineProxy(directory: string, target: string): Promise<En
     seen,
     loseAnswers: (pattern) => {
       lost = pattern;
+    },
+    forge: (pattern, body) => {
+      forged = { pattern, body };
     },
     breakConnections: () => {
       for (const answer of open) answer.destroy();
