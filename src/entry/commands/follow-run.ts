@@ -97,8 +97,9 @@ function asRecord({ event, ...rest }: RunEvent, id: string): object {
 
 function tellState(state: RunView['state'], run: RunView, io: Io, line: Progress, asJson: boolean): void {
   if (asJson) return;
-  if (io.watched && state === 'running') line.clear();
-  else line.show(`${nameOf(run)} is ${state}`);
+  // On a terminal the line that ticks says more than the state alone.
+  if (!io.watched) line.show(`${nameOf(run)} is ${state}`);
+  else if (state === 'running') line.clear();
 }
 
 /** Where somebody watches, says every second what is being waited for. Phases of a start and places in a queue have no event. */
@@ -109,8 +110,8 @@ function tickWhile(run: RunView, client: Client, io: Io, line: Progress, { showL
   const look = async (): Promise<void> => {
     const now = await client.get(run.id);
     if (stopped || isTerminal(now.state)) return;
-    if (now.state !== 'running') line.show(`${nameOf(now)} is ${whatItDoes(now)}`);
-    else if (!showLog) line.show(`${nameOf(now)} is running, ${elapsed(now, io)}`);
+    if (now.state !== 'running') line.show(`${now.taskName} is ${whatItDoes(now)}`);
+    else if (!showLog) line.show(`${now.taskName} is running, ${elapsed(now, io)}`);
     stopTimer = io.clock.after(tickMs, tick);
   };
   const tick = (): void => {
