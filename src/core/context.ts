@@ -1,4 +1,4 @@
-import type { SecretSources } from './environment.ts';
+import type { ReadSecret } from './environment.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 import type { Policy } from './policy.ts';
@@ -18,7 +18,8 @@ export interface Context {
   logger: Logger;
   policy: Policy;
   sealer: Sealer;
-  secretSources: SecretSources;
+  /** Of what definitions name with `valueFrom`. */
+  readSecret: ReadSecret;
   /** Of this installation; see `Storage.instanceId`. */
   instanceId: string;
   /** Of this process: names the holder of a lease. */

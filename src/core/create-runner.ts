@@ -47,7 +47,7 @@ export async function createRunner(context: Context, run: StartingRun): Promise<
 }
 
 async function prepare(context: Context, run: StartingRun, exchange: Exchange, signal: AbortSignal) {
-  const { environment, secretNames } = await taskEnvironment(run, context.sealer, context.secretSources);
+  const { environment, secretNames } = await taskEnvironment(run, context.sealer, context.readSecret);
   const { timeouts, identity, allowUnfenced } = run.definition;
   const plan: ExchangePlan = {
     taskName: run.taskName,

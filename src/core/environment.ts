@@ -1,17 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 import type { RunRecord } from './run-record.ts';
 import type { Sealer } from './seal.ts';
 
-/** Where values of `valueFrom` come from. Configured by the operator; a definition can only name what is in here. */
-export interface SecretSources {
-  /** Variables of the orchestrator whose name starts with ERRAND_SECRET_. */
-  environment: Readonly<Record<string, string>>;
-  /** Directory of secret files. */
-  directory?: string;
-}
+/** Reads a secret that a definition names (`valueFrom`). Throws `secretUnavailable`, saying where the value should have come from. */
+export type ReadSecret = (reference: string) => Promise<string>;
 
 export interface TaskEnvironment {
   /** Null prototype: everything that the executable reads. */
@@ -24,14 +17,14 @@ export interface TaskEnvironment {
 export async function taskEnvironment(
   run: RunRecord,
   sealer: Sealer,
-  sources: SecretSources,
+  readSecret: ReadSecret,
 ): Promise<TaskEnvironment> {
   const environment = Object.assign(Object.create(null) as Record<string, string>, run.definition.environment);
   const sealed = run.secrets === undefined ? undefined : sealer.open(run.secrets, run.id);
   const secretNames: string[] = [];
   for (const { name, value, secret } of run.parameters) {
     if (secret) secretNames.push(name);
-    environment[name] = secret ? await secretValue(run.definition, name, sealed, sources) : (value ?? '');
+    environment[name] = secret ? await secretValue(run.definition, name, sealed, readSecret) : (value ?? '');
   }
   return { environment, secretNames };
 }
@@ -40,46 +33,23 @@ async function secretValue(
   definition: TaskDefinition,
   name: string,
   sealed: Record<string, string> | undefined,
-  sources: SecretSources,
+  readSecret: ReadSecret,
 ): Promise<string> {
-  const source = definition.scriptParameters.find(({ parameterName }) => parameterName === name)?.valueFrom;
-  if (source === undefined) {
-    const value = sealed?.[name];
-    if (value === undefined)
-      throw new ErrandError(
-        'secretUnavailable',
-        `the value of the secret ${name} is no longer there: ask for the run again`,
-      );
-    return value;
-  }
-  const key = source.slice(source.indexOf(':') + 1);
-  return source.startsWith('env:') ? fromEnvironment(name, key, sources) : fromFile(name, key, sources);
+  const reference = definition.scriptParameters.find(({ parameterName }) => parameterName === name)?.valueFrom;
+  if (reference !== undefined) return named(name, readSecret(reference));
+  const value = sealed?.[name];
+  if (value !== undefined) return value;
+  throw new ErrandError(
+    'secretUnavailable',
+    `the value of the secret ${name} is no longer there: ask for the run again`,
+  );
 }
 
-function fromEnvironment(name: string, variable: string, { environment }: SecretSources): string {
-  const value = Object.hasOwn(environment, variable) ? environment[variable] : undefined;
-  if (value === undefined)
-    throw new ErrandError(
-      'secretUnavailable',
-      `the secret ${name} comes from the variable ${variable}, which the orchestrator does not have: set it and restart`,
-    );
-  return value;
-}
-
-async function fromFile(name: string, file: string, { directory }: SecretSources): Promise<string> {
-  if (directory === undefined)
-    throw new ErrandError(
-      'secretUnavailable',
-      `the secret ${name} comes from a file, but no directory of secrets is configured: set ERRAND_SECRETS_DIR`,
-    );
+async function named(name: string, value: Promise<string>): Promise<string> {
   try {
-    // A trailing newline is how editors end files, not part of a secret.
-    return (await readFile(join(directory, file), 'utf8')).replace(/\r?\n$/, '');
+    return await value;
   } catch (cause) {
-    throw new ErrandError(
-      'secretUnavailable',
-      `the secret ${name} comes from the file ${file} of the secrets directory, which cannot be read`,
-      { cause },
-    );
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ErrandError('secretUnavailable', `the secret ${name} cannot be read: ${why}`, { cause });
   }
 }

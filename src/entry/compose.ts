@@ -16,6 +16,7 @@ import { dockerRunner } from '../runners/docker.ts';
 import { processRunner } from '../runners/process.ts';
 import { sqliteStorage } from '../storage/sqlite.ts';
 import type { ServerConfig } from './config.ts';
+import { secretReader } from './secret-reader.ts';
 import { packageRoot } from './package-root.ts';
 
 export interface Errand {
@@ -57,7 +58,7 @@ export async function compose(
     logger,
     policy: config.policy,
     sealer: sealer(config.secretKey ?? (await keyFile(directory))),
-    secretSources: config.secretSources,
+    readSecret: secretReader(config.secretSources),
     instanceId: await storage.instanceId(),
     owner: randomBytes(8).toString('hex'),
     namePrefix: config.namePrefix,

@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ErrandError } from '../contract/errors.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
-import type { SecretSources } from '../core/environment.ts';
+
 import type { DockerConnection } from '../runners/docker-engine.ts';
 import { processEnvironmentNames, processIsNoSandbox } from '../runners/process.ts';
+import type { SecretSources } from './secret-reader.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
