@@ -87,7 +87,7 @@ async function removeOrphans(
   }
 }
 
-function fateOf(listed: ListedRunner, run: RunRecord | undefined): 'wanted' | 'wake' | 'remove' {
+export function fateOf(listed: ListedRunner, run: RunRecord | undefined): 'wanted' | 'wake' | 'remove' {
   const attempt = run?.attempts.find(({ number }) => number === listed.attempt);
   if (run === undefined || attempt === undefined || attempt.containerGone) return 'remove';
   return run.open ? 'wanted' : 'wake';
