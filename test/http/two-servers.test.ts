@@ -1,11 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createClient } from '../../src/client/client.ts';
 import { call, pushScript } from '../e2e/door.ts';
+import { serverHarness } from './support/server-harness.ts';
 import { spawnServer, type SpawnedServer } from './support/spawn-server.ts';
 
 describe('two server processes on one storage', () => {
@@ -65,4 +67,27 @@ describe('two server processes on one storage', () => {
     for await (const chunk of second.logs(id)) text += chunk.text;
     expect(text).toBe('a\nb\n');
   });
+});
+
+test('it is one run also while the first request has its key and not yet its record', async () => {
+  const { client, url, dispose } = await serverHarness({
+    decorate: (context) => ({
+      ...context,
+      storage: {
+        ...context.storage,
+        createRun: async (run, options) => {
+          await sleep(200);
+          return context.storage.createRun(run, options);
+        },
+      },
+    }),
+  });
+  await pushScript(url, 'Once', 'true');
+  const post = () =>
+    call(url, '/api/runs', { method: 'POST', body: { taskName: 'Once' }, headers: { 'Idempotency-Key': 'the-one' } });
+  const answers = await Promise.all(Array.from({ length: 20 }, post));
+  expect(new Set(answers.map(({ status, json }) => `${status} ${(json as { id: string }).id}`)).size).toBe(1);
+  expect(answers.filter(({ headers }) => headers.get('idempotent-replayed') === null)).toHaveLength(1);
+  expect((await client.list({ task: 'Once' })).runs).toHaveLength(1);
+  await dispose();
 });

@@ -7,7 +7,7 @@ import type { Hono } from 'hono';
 import { createClient, type Client } from '../../../src/client/client.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { silentLogger, type Logger } from '../../../src/core/logger.ts';
-import { compose, type Errand } from '../../../src/entry/compose.ts';
+import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
 import { startServer, type RunningServer, type ServerOptions } from '../../../src/entry/server.ts';
 import { createApp } from '../../../src/http/app.ts';
@@ -34,6 +34,8 @@ export interface HarnessOptions {
   logger?: Logger;
   /** Of the client. */
   apiKey?: string;
+  /** Puts something between the core and its ports. */
+  decorate?: ComposeOptions['decorate'];
   /** Gives the app something else than what compose made. */
   replace?: (options: AppOptions) => AppOptions;
 }
@@ -46,7 +48,10 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
     { PATH: process.env['PATH'], ERRAND_DATA_DIR: directory, ERRAND_DRIVER: 'process' },
     { driver: 'process' },
   );
-  const errand = await compose(config, { logger });
+  const errand = await compose(config, {
+    logger,
+    ...(options.decorate === undefined ? {} : { decorate: options.decorate }),
+  });
   const closing = new AbortController();
   const { orchestrator, context } = errand;
   const replace = options.replace ?? ((given: AppOptions) => given);
