@@ -217,7 +217,10 @@ describe('all of it is removed', () => {
     if (!isRoot) return skip('the tests run as such an owner already');
     await mkdir(join(box, 'a', 'b'), { recursive: true });
     await writeFile(join(box, 'a', 'b', 'file'), 'x');
+    await mkdir(join(box, 'a', 'unlisted'));
+    await writeFile(join(box, 'a', 'unlisted', 'file'), 'x');
     execFileSync('chown', ['-R', '4711:4711', directory]);
+    await chmod(join(box, 'a', 'unlisted'), 0o300);
     for (const path of ['a/b', 'a', '.']) await chmod(join(box, path), 0);
     const script = join(import.meta.dirname, 'support', 'discard-as.ts');
     const answer = spawnSync(
