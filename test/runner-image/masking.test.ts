@@ -80,8 +80,8 @@ describe.concurrent.each(filters())('with $name', ({ shell }) => {
   });
 
   test('two secret values, one within the other, and two that overlap', async () => {
-    expect(await said({ A: 'abcdef', B: 'bcd', C: 'defxyz', D: 'long' }, 'abcdef|abcdefxyz|xlongx|abcde')).toBe(
-      '***|***|x***x|abcde',
+    expect(await said({ A: 'abcdef', B: 'bcde', C: 'defxyz', D: 'long' }, 'abcdef|abcdefxyz|xlongx|abcde')).toBe(
+      '***|***|x***x|a***',
     );
   });
 
@@ -128,10 +128,10 @@ describe.concurrent.each(filters())('with $name', ({ shell }) => {
   });
 
   test('a line of megabytes, and secret values around the places where it could be cut', async () => {
-    const script = `head -c 8100 /dev/zero | tr '\\0' x; i=0; while [ $i -lt 300 ]; do printf 'sesame-open%05d' $i; i=$((i+1)); done; head -c 4000000 /dev/zero | tr '\\0' y; echo sesame-open; echo end`;
+    const script = `head -c 8095 /dev/zero | tr '\\0' x; i=0; while [ $i -lt 300 ]; do printf 'sesame-open%05d' $i; i=$((i+1)); done; head -c 4000000 /dev/zero | tr '\\0' y; echo sesame-open; echo end`;
     const log = await logOf(shell, { script, secrets: ['Token'], environment: { Token: 'sesame-open' } });
     const numbers = Array.from({ length: 300 }, (_, index) => `***${String(index).padStart(5, '0')}`).join('');
-    expect(log).toBe(`${'x'.repeat(8100)}${numbers}${'y'.repeat(4_000_000)}***\nend\n`);
+    expect(log).toBe(`${'x'.repeat(8095)}${numbers}${'y'.repeat(4_000_000)}***\nend\n`);
   });
 
   test('a secret value of 60,000 bytes', async () => {
