@@ -48,11 +48,17 @@ export const migrations: readonly string[] = [
     holder TEXT NOT NULL,
     held INTEGER NOT NULL,
     slot_limit INTEGER NOT NULL,
+    units INTEGER NOT NULL,
     since TEXT NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX slots_by_key_holder ON slots (key, holder);
   CREATE INDEX slots_in_order ON slots (key, held DESC, place);
   CREATE INDEX slots_by_holder ON slots (holder);
+
+  CREATE TABLE reservations (
+    key TEXT PRIMARY KEY NOT NULL,
+    moments TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
 

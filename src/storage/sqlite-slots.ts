@@ -7,24 +7,28 @@ import type { Row, Statements } from './sqlite-connection.ts';
  */
 export function takeSlot(
   db: Statements,
-  entry: { key: string; holder: string; limit: number; at: string },
+  { units = 1, ...entry }: { key: string; holder: string; limit: number; at: string; units?: number },
 ): { held: boolean; position: number } {
   db.run(
-    `INSERT INTO slots (key, holder, held, slot_limit, since) VALUES (?, ?, 0, ?, ?)
+    `INSERT INTO slots (key, holder, held, slot_limit, units, since) VALUES (?, ?, 0, ?, ?, ?)
      ON CONFLICT (key, holder) DO UPDATE SET slot_limit = excluded.slot_limit`,
     entry.key,
     entry.holder,
     entry.limit,
+    units,
     entry.at,
   );
-  const mine = db.get('SELECT place, held FROM slots WHERE key = ? AND holder = ?', entry.key, entry.holder);
+  const mine = db.get('SELECT place, held, units FROM slots WHERE key = ? AND holder = ?', entry.key, entry.holder);
   const place = Number(mine?.['place']);
   // A holder keeps what it has, also under a limit that has become smaller: its run is under way.
   if (mine?.['held'] === 1) return { held: true, position: 0 };
-  const position = count(
-    db.get('SELECT count(*) AS n FROM slots WHERE key = ? AND held = 0 AND place < ?', entry.key, place),
+  const waiting = db.get(
+    'SELECT count(*) AS n, coalesce(sum(units), 0) AS units FROM slots WHERE key = ? AND held = 0 AND place < ?',
+    entry.key,
+    place,
   );
-  if (holders(db, entry.key) + position >= entry.limit) return { held: false, position };
+  const before = heldUnits(db, entry.key) + Number(waiting?.['units']);
+  if (before + Number(mine?.['units']) > entry.limit) return { held: false, position: Number(waiting?.['n']) };
   db.run('UPDATE slots SET held = 1 WHERE place = ?', place);
   return { held: true, position: 0 };
 }
@@ -35,19 +39,19 @@ export function takeSlot(
  */
 export function releaseSlot(db: Statements, key: string, holder: string): string | undefined {
   db.run('DELETE FROM slots WHERE key = ? AND holder = ?', key, holder);
-  let taken = holders(db, key);
+  let taken = heldUnits(db, key);
   let called: string | undefined;
   let place = 0;
   for (;;) {
     const next = db.get(
-      'SELECT place, holder, slot_limit FROM slots WHERE key = ? AND held = 0 AND place > ? ORDER BY place LIMIT 1',
+      'SELECT place, holder, slot_limit, units FROM slots WHERE key = ? AND held = 0 AND place > ? ORDER BY place LIMIT 1',
       key,
       place,
     );
-    if (next === undefined || taken >= Number(next['slot_limit'])) return called;
+    if (next === undefined || taken + Number(next['units']) > Number(next['slot_limit'])) return called;
     called = String(next['holder']);
     place = Number(next['place']);
-    taken += 1;
+    taken += Number(next['units']);
   }
 }
 
@@ -72,12 +76,9 @@ export function slotEntries(
     .map(slotEntry);
 }
 
-function holders(db: Statements, key: string): number {
-  return count(db.get('SELECT count(*) AS n FROM slots WHERE key = ? AND held = 1', key));
-}
-
-function count(row: Row | undefined): number {
-  return Number(row?.['n'] ?? 0);
+function heldUnits(db: Statements, key: string): number {
+  const row = db.get('SELECT coalesce(sum(units), 0) AS units FROM slots WHERE key = ? AND held = 1', key);
+  return Number(row?.['units']);
 }
 
 function slotEntry(row: Row): SlotEntry {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { runStates, type RunState } from '../contract/run.ts';
-import type { Clock } from '../core/clock.ts';
+import { fromInstant, instant, type Clock } from '../core/clock.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
 import type { IdempotencyKey, Storage } from '../core/ports/storage.ts';
+import { nextMoment } from '../core/reserve.ts';
 import type { RunRecord } from '../core/run-record.ts';
 import { sqliteConnection, type Row, type Statements } from './sqlite-connection.ts';
 import { encodeCursor, listingQuery } from './sqlite-listing.ts';
@@ -127,6 +128,15 @@ export function sqliteStorage({ path, clock, logger = silentLogger, busyMs = 5_0
     releaseSlot: (key, holder, options) => connection.write((db) => releaseSlot(db, key, holder), options),
     slotQueue: (key, options) => connection.read((db) => slotQueue(db, key), options),
     slotEntries: (query, options) => connection.read((db) => slotEntries(db, query), options),
+
+    reserve: ({ key, rates, at }, options) =>
+      connection.write((db) => {
+        const stored = db.get('SELECT moments FROM reservations WHERE key = ?', key)?.['moments'];
+        const given = stored === undefined ? [] : (JSON.parse(String(stored)) as number[]);
+        const next = nextMoment(given, rates, fromInstant(at));
+        db.run('INSERT OR REPLACE INTO reservations (key, moments) VALUES (?, ?)', key, JSON.stringify(next.given));
+        return instant(next.at);
+      }, options),
 
     // A write, since a full disk or a read-only file system lets reads go on. It changes nothing once it has been made.
     check: (options) =>

@@ -38,6 +38,23 @@ export function slotConformance(
   );
 
   test(
+    'counts units, and lets nobody small overtake somebody large',
+    fresh(async ({ storage, second }) => {
+      const take = (holder: string, units: number) =>
+        storage.takeSlot({ key: 'k', holder, limit: 10, at: at(1), units });
+      expect(await take('four', 4)).toMatchObject({ held: true });
+      expect(await take('six', 6)).toMatchObject({ held: true });
+      expect(await take('eight', 8)).toEqual({ held: false, position: 0 });
+      expect(await take('one', 1)).toEqual({ held: false, position: 1 });
+      expect(await second.releaseSlot('k', 'four')).toBeUndefined();
+      expect(await take('one', 1)).toEqual({ held: false, position: 1 });
+      expect(await second.releaseSlot('k', 'six')).toBe('one');
+      expect(await take('eight', 8)).toMatchObject({ held: true });
+      expect(await take('one', 1)).toMatchObject({ held: true });
+    }),
+  );
+
+  test(
     'names a waiter for each place that comes free, so that none sleeps on',
     fresh(async ({ storage }) => {
       for (const [index, holder] of ['a', 'b', 'c', 'd'].entries()) {

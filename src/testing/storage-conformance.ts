@@ -2,6 +2,7 @@ import { terminalStates, type RunState, type TerminalState } from '../contract/r
 import { instant } from '../core/clock.ts';
 import type { RunFilter, Storage } from '../core/ports/storage.ts';
 import type { RunRecord } from '../core/run-record.ts';
+import { reservationConformance } from './reservation-conformance.ts';
 import { sampleEnded, sampleEpoch, sampleRun, sampleRunId } from './sample-run.ts';
 import { slotConformance } from './slot-conformance.ts';
 import { withFresh, type PropertyTestApi } from './test-api.ts';
@@ -280,6 +281,7 @@ export function storageConformance(
     );
 
     slotConformance(api, fresh, propertyRuns);
+    reservationConformance(api, fresh);
   });
 }
 

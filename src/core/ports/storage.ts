@@ -27,6 +27,12 @@ export interface IdempotencyKey {
   runId: string;
 }
 
+/** At most `count` in any window of `perMs` milliseconds. */
+export interface Rate {
+  count: number;
+  perMs: number;
+}
+
 export interface SlotEntry {
   key: string;
   holder: string;
@@ -79,12 +85,12 @@ export interface Storage {
   countOpen(options?: Cancelable): Promise<Partial<Record<RunState, number>>>;
 
   /**
-   * Joins the queue of a slot, or keeps the place it has, and holds it if fewer than `limit` are before it.
-   * Places are in the order of joining: no clock lets anybody overtake. Who holds it keeps it, also under a smaller limit.
-   * Atomic among all processes. `position` is how many waiters are before this one (0 where held).
+   * Joins the queue of a slot, or keeps the place it has, and holds it if its `units` fit beside those of all who are before it: the holders, then those who wait, in
+   * the order of joining. Atomic among all processes. A holder keeps the slot, also under a smaller limit. `position` is how many waiters are before
+   * this one (0 where held). `units` (1 unless given) and `limit` are whole numbers.
    */
   takeSlot(
-    entry: { key: string; holder: string; limit: number; at: Instant },
+    entry: { key: string; holder: string; limit: number; at: Instant; units?: number },
     options?: Cancelable,
   ): Promise<{ held: boolean; position: number }>;
 
@@ -102,6 +108,12 @@ export interface Storage {
     query: { before: Instant; limit: number; after?: { key: string; holder: string } },
     options?: Cancelable,
   ): Promise<SlotEntry[]>;
+
+  /**
+   * Reserves a moment under rates that a platform sets: the earliest from `at` on for which no window of any rate has more than its count. Atomic
+   * among all processes; moments are given in order. A reserved moment is used up, whether anything happens then or not.
+   */
+  reserve(reservation: { key: string; rates: readonly Rate[]; at: Instant }, options?: Cancelable): Promise<Instant>;
 
   /** Throws where the storage cannot be used. For readiness. */
   check(options?: Cancelable): Promise<void>;
