@@ -28,7 +28,7 @@ function message(name: string, data: object, position?: LogPosition): string {
 /** Takes an event when the reader has room for it, and not before. Where the events end without the run's end, the reader is told to come back. */
 export function logStream(
   events: AsyncGenerator<LogEvent, void, undefined>,
-  options: { onCancel: () => void; onError: (error: unknown) => void },
+  options: { onEnd: () => void; onError: (error: unknown) => void },
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let ended = false;
@@ -46,10 +46,11 @@ export function logStream(
           options.onError(error);
         }
         if (!ended) controller.enqueue(encoder.encode(`retry: ${retryMs}\n\n`));
+        options.onEnd();
         controller.close();
       },
       cancel: async () => {
-        options.onCancel();
+        options.onEnd();
         await events.return();
       },
     },

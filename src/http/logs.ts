@@ -31,7 +31,7 @@ export function logHandlers(options: AppOptions): Handlers<'getLogs'> {
       signal,
     });
     const body = logStream(events, {
-      onCancel: () => {
+      onEnd: () => {
         stopTimer();
         canceled.abort();
       },
