@@ -50,7 +50,7 @@ export function toContainerOptions(spec: RunnerSpec, host: HostFacts): Dockerode
     Entrypoint: ['/bin/sh', runnerScriptTarget],
     Cmd: access.kind === 'directory' ? [exchangeTarget] : [],
     ...(access.kind === 'signedUrls'
-      ? { Env: Object.entries(access.environment).map(([key, value]) => `${key}=${value}`) }
+      ? { Env: Object.entries({ ...access.plain, ...access.secure }).map(([key, value]) => `${key}=${value}`) }
       : {}),
     ...(container.user === undefined ? {} : { User: container.user }),
     Labels: {

@@ -210,11 +210,13 @@ describeWithDocker('starting with Docker', () => {
   test('signed URLs travel in the environment, with no directory mounted', async () => {
     const access = {
       kind: 'signedUrls',
-      environment: { ERRAND_FENCE_URL: 'http://127.0.0.1/fence?sig=a%3D=b' },
+      plain: { Name: 'World' },
+      secure: { ERRAND_FENCE_URL: 'http://127.0.0.1/fence?sig=a%3D=b' },
     } as const;
     const spec = await harness.prepare('exit 0', { access });
     await harness.driver.create(spec);
     const { Config, Mounts } = await harness.docker.getContainer(spec.name).inspect();
+    expect(Config.Env).toContain('Name=World');
     expect(Config.Env).toContain('ERRAND_FENCE_URL=http://127.0.0.1/fence?sig=a%3D=b');
     expect(Config.Cmd ?? []).toEqual([]);
     expect(Mounts.map(({ Destination }) => Destination)).toEqual(['/usr/local/bin/script-runner.sh']);

@@ -222,7 +222,7 @@ describe('the process driver', () => {
     await expect(processRunner({ ...harness.options, runnerScript: '/nonexistent.sh' }).check()).rejects.toMatchObject({
       code: 'invalidConfiguration',
     });
-    const spec = await harness.prepare('exit 0', { access: { kind: 'signedUrls', environment: {} } });
+    const spec = await harness.prepare('exit 0', { access: { kind: 'signedUrls', plain: {}, secure: {} } });
     await expect(harness.driver.create(spec)).rejects.toMatchObject({ name: 'StartRefused', permanent: true });
     await expect(harness.driver.observe('../escape')).rejects.toMatchObject({ code: 'internal' });
   });

@@ -72,8 +72,10 @@ export type RunnerAccess =
     }
   | {
       kind: 'signedUrls';
-      /** All of it is secret. Null prototype. */
-      environment: Readonly<Record<string, string>>;
+      /** What the executable reads and is no secret. Null prototype. */
+      plain: Readonly<Record<string, string>>;
+      /** Secrets of the executable, and the signed URLs and settings of the runner. Null prototype. */
+      secure: Readonly<Record<string, string>>;
     };
 
 export interface Collected {
