@@ -52,6 +52,8 @@ describe('exit codes:', () => {
     const ended = await server.run(['run', 'Sleep', '--timeout', '1', '--wait']);
     expect(ended.code).toBe(122);
     expect(records(ended.stdout).at(-1)).toMatchObject({ state: 'timedOut' });
+    const { startedAt, endedAt } = await showLast();
+    expect(Date.parse(String(endedAt)) - Date.parse(String(startedAt))).toBeLessThan(30_000);
   });
 
   test('123 where it was canceled, 121 where it was lost; a lost run can be resolved', async () => {

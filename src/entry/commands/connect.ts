@@ -29,13 +29,13 @@ const searched = 200;
  * is the end that is worth typing.
  */
 export async function findRunId(client: Client, given: string): Promise<string> {
-  if (runIdPattern.test(given)) return given;
-  if (latest.has(given)) {
+  const text = given.toLowerCase();
+  if (runIdPattern.test(text)) return text;
+  if (latest.has(text)) {
     const [run] = (await client.list({ limit: 1 })).runs;
     if (run === undefined) throw new UsageError('There is no run yet: start one with "errand run <Task>".');
     return run.id;
   }
-  const text = given.toLowerCase();
   const { runs } = text.length < leastLetters ? { runs: [] } : await client.list({ limit: searched });
   const found = runs.filter(({ id }) => id.endsWith(text) || id.startsWith(text));
   const [only] = found;

@@ -10,7 +10,7 @@ export function plainLogger(io: Io): Logger {
   };
   return {
     debug: () => {},
-    info: () => {},
+    info: (_, message) => io.note(printable(message)),
     warn: (details, message) => say(io.noteStyle.yellow('warning:'), details, message),
     error: (details, message) => say(io.noteStyle.red('error:'), details, message),
   };

@@ -70,7 +70,11 @@ function attemptRows(attempt: Attempt, several: boolean): [at: string, what: str
   const uncounted = counted ? '' : ' (nothing was started: it does not count)';
   const moments: [at: string | undefined, what: string][] = [
     [openedAt, `${which}starting on ${platform} as ${containerName}`],
-    [createdAt, `${which}container created`],
+    // Where the task was quicker than the platform's answer, that it was created goes without saying.
+    [
+      createdAt !== undefined && fencedAt !== undefined && createdAt > fencedAt ? undefined : createdAt,
+      `${which}container created`,
+    ],
     [fencedAt, `${which}task started`],
     [endedAt, `${which}ended${message === undefined ? '' : `: ${printable(message)}`}${uncounted}`],
   ];
