@@ -58,9 +58,9 @@ export async function readBytes(
   request: Request,
   limit: number,
   { clock, bodyMs = defaultBodyMs }: BodyOptions,
-): Promise<Uint8Array> {
+): Promise<Buffer> {
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge(limit);
-  if (request.body === null) return new Uint8Array();
+  if (request.body === null) return Buffer.alloc(0);
   const reader = request.body.getReader();
   let late = false;
   const stopTimer = clock.after(bodyMs, () => {

@@ -1,7 +1,9 @@
 import { ErrandError, type Problem } from '../contract/errors.ts';
 import { limits } from '../contract/limits.ts';
+import { pointer } from '../core/problems.ts';
 import { emptyBody, invalidRequest, readBytes, readJson, refuseEncoding, type BodyOptions } from './body.ts';
 import { parseJson } from './json.ts';
+import { multipartForm, type Part } from './multipart.ts';
 
 export interface Push {
   document: unknown;
@@ -24,61 +26,46 @@ export async function readPush(request: Request, options: BodyOptions): Promise<
   }
   refuseEncoding(request);
   const bytes = await readBytes(request, limits.executableBytes + overheadBytes, { ...options, bodyMs: uploadMs });
-  return readForm(await parseForm(bytes, contentType));
+  const parts = multipartForm(bytes, contentType);
+  if (parts !== undefined) return readForm(parts);
+  const message = 'the body is not a form: send multipart/form-data with the parts "definition" and "executable"';
+  throw invalidRequest([{ path: '', code: 'wrongType', message, allowed: 'multipart/form-data' }]);
 }
 
-async function parseForm(bytes: Uint8Array, contentType: string): Promise<FormData> {
-  try {
-    return await new Response(bytes, { headers: { 'Content-Type': contentType } }).formData();
-  } catch (cause) {
-    throw new ErrandError(
-      'invalidRequest',
-      'the body is not a form: send multipart/form-data with the parts "definition" and "executable"',
-      { cause },
-    );
-  }
-}
-
-async function readForm(form: FormData): Promise<Push> {
+function readForm(parts: readonly Part[]): Push {
   const problems: Problem[] = [];
-  for (const name of new Set(form.keys())) {
-    if (name !== 'definition' && name !== 'executable')
+  const contents = new Map<string, Uint8Array>();
+  for (const { name, content } of parts) {
+    const shown = name.slice(0, 80);
+    if (name !== 'definition' && name !== 'executable') {
+      const allowed = ['definition', 'executable'];
       problems.push({
-        path: `/${name.slice(0, 80)}`,
+        path: pointer([shown]),
         code: 'unknownField',
-        message: `${name.slice(0, 80)} is not a part of this form`,
-        allowed: ['definition', 'executable'],
+        message: `${shown} is not a part of this form`,
+        allowed,
       });
-    else if (form.getAll(name).length > 1)
-      problems.push({ path: `/${name}`, code: 'duplicate', message: `${name} is given twice: leave one out` });
+    } else if (contents.has(name)) {
+      problems.push({ path: pointer([name]), code: 'duplicate', message: `${name} is given twice: leave one out` });
+    }
+    contents.set(name, content);
   }
-  const definition = await bytesOf(form.get('definition'));
-  const executable = await bytesOf(form.get('executable'));
-  if (definition === undefined)
-    problems.push({
-      path: '/definition',
-      code: 'required',
-      message: 'the part "definition" is missing: it is the task definition as JSON',
-    });
-  else if (definition.length > limits.bodyBytes)
-    throw new ErrandError(
-      'bodyTooLarge',
-      `the definition has ${definition.length} bytes: at most ${limits.bodyBytes} are taken`,
-    );
-  if (executable !== undefined && executable.length === 0)
+  const definition = contents.get('definition');
+  const executable = contents.get('executable');
+  if (definition === undefined) {
+    const message = 'the part "definition" is missing: it is the task definition as JSON';
+    problems.push({ path: '/definition', code: 'required', message });
+  } else checkSize('definition', definition, limits.bodyBytes);
+  if (executable !== undefined) checkSize('executable', executable, limits.executableBytes);
+  if (executable?.length === 0)
     problems.push({ path: '/executable', code: 'tooShort', message: 'the executable is empty' });
-  if (executable !== undefined && executable.length > limits.executableBytes)
-    throw new ErrandError(
-      'bodyTooLarge',
-      `the executable has ${executable.length} bytes: at most ${limits.executableBytes} are taken`,
-    );
   if (definition === undefined || problems.length > 0) throw invalidRequest(problems);
   return { document: withoutProblems(parseJson(definition)), executable };
 }
 
-async function bytesOf(part: ReturnType<FormData['get']>): Promise<Uint8Array | undefined> {
-  if (part === null) return undefined;
-  return typeof part === 'string' ? Buffer.from(part) : new Uint8Array(await part.arrayBuffer());
+function checkSize(name: string, { length }: Uint8Array, maximum: number): void {
+  if (length > maximum)
+    throw new ErrandError('bodyTooLarge', `the ${name} has ${length} bytes: at most ${maximum} are taken`);
 }
 
 function withoutProblems({ value, problems }: { value: unknown; problems: Problem[] }): unknown {
