@@ -44,6 +44,7 @@ export const endReasons = [
   'identityUnavailable',
   'exitedEarly',
   'nothingStarted',
+  'noCapacity',
   'vanished',
   'noResult',
   'invalidResult',

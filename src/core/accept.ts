@@ -203,7 +203,10 @@ function slotsOf(
 ): { key: string; limit: number }[] {
   const { concurrency, taskName } = definition;
   const { name, capabilities } = context.driver;
-  const platform = { key: `platform:${name}`, limit: capabilities.maximumRunners };
+  const platform = {
+    key: `platform:${name}`,
+    limit: capabilities.places.reduce((sum, { runners }) => sum + runners, 0),
+  };
   if (concurrency === undefined) return [platform];
   if (concurrency.key === undefined) return [{ key: `task:${taskName}`, limit: concurrency.limit }, platform];
   const value = checked.parameters.find((parameter) => parameter.name === concurrency.key)?.value ?? '';

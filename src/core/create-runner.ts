@@ -2,9 +2,10 @@ import { ErrandError } from '../contract/errors.ts';
 import { amend } from './amend.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
+import { noCapacity } from './decide.ts';
 import { taskEnvironment } from './environment.ts';
 import type { Exchange, ExchangePlan, FenceReason } from './ports/artifact-store.ts';
-import { StartRefused, type CreatedRunner, type RunnerSpec } from './ports/runner-driver.ts';
+import { NoCapacity, StartRefused, type CreatedRunner, type RunnerSpec } from './ports/runner-driver.ts';
 import { currentAttempt, lastAttempt, type AttemptRecord, type RunRecord, type StartingRun } from './run-record.ts';
 import { withAttempt } from './transition.ts';
 
@@ -24,6 +25,7 @@ export async function createRunner(context: Context, run: StartingRun): Promise<
       runId: run.id,
       attempt: attempt.number,
       taskName: run.taskName,
+      place: attempt.region ?? driver.capabilities.places[0].name,
       instanceId: context.instanceId,
       image: run.definition.dockerImage,
       resources: run.definition.resources,
@@ -100,7 +102,7 @@ async function giveUp(
   exchange: Exchange,
   error: unknown,
 ): Promise<void> {
-  const why = refusal(error);
+  const why = refusal(error, attempt);
   const message = error instanceof Error ? error.message : String(error);
   if (why !== undefined) {
     await exchange.takeFence({ by: 'orchestrator', why, message, at: instant(context.clock.now()) });
@@ -118,7 +120,8 @@ async function giveUp(
   );
 }
 
-function refusal(error: unknown): FenceReason | undefined {
+function refusal(error: unknown, attempt: AttemptRecord): FenceReason | undefined {
+  if (error instanceof NoCapacity) return noCapacity(attempt, error.retryAfterMs);
   if (error instanceof StartRefused) return { kind: 'startFailed', reason: error.reason, permanent: error.permanent };
   if (!(error instanceof ErrandError)) return undefined;
   if (error.code === 'secretUnavailable') return { kind: 'startFailed', reason: 'secretUnavailable', permanent: false };

@@ -50,7 +50,7 @@ export type Step =
   /** Nothing is left to do for good. */
   | { do: 'close' }
   /** Nothing to do before `until` (milliseconds since the epoch) unless an event comes. */
-  | { do: 'wait'; until: number; waiting?: Waiting; stale?: boolean };
+  | { do: 'wait'; until: number; waiting?: Waiting; stale?: boolean; phase?: string };
 
 /** Pure: the record, what was seen, the time. The same rules serve the request, the wake-up, the event, the sweep and the recovery after a crash. */
 export function decide(run: RunRecord, seen: Seen, now: number, policy: Policy, random: number): Step {
@@ -71,7 +71,9 @@ function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy): 
   const started = run.attempts.some((attempt) => attempt.counted);
   if (!started && now >= queueDeadline(run)) return { do: 'apply', event: { type: 'queueExpired', at: now } };
 
-  const leftover = run.attempts.find((attempt) => !attempt.containerGone && retentionSeconds(run, attempt) === 0);
+  const leftover = run.attempts.find(
+    (attempt) => !attempt.containerGone && retentionSeconds(run, attempt) === 0 && mayRemove(attempt, now),
+  );
   if (leftover !== undefined) return { do: 'removeContainer', attempt: leftover };
 
   const limit = started ? totalDeadline(run) : Math.min(queueDeadline(run), totalDeadline(run));
@@ -81,6 +83,9 @@ function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy): 
     return { do: 'wait', until: Math.min(retryAt, limit), waiting: run.waiting };
   }
 
+  if (run.place !== undefined && fromInstant(run.place.notBefore) > now) {
+    return { do: 'wait', until: Math.min(fromInstant(run.place.notBefore), limit), waiting: waitingForRate(run.place) };
+  }
   if (seen.slots === undefined) return { do: 'takeSlots' };
   if (!seen.slots.held) {
     return {
@@ -142,6 +147,16 @@ function decideStarting(run: StartingRun, seen: Seen, now: number, policy: Polic
         `the container ended with exit code ${exitCode} before the executable started${printed}`,
       );
     }
+    case 'refused': {
+      const { reason, permanent, message } = seen.container;
+      return take({ kind: 'startFailed', reason, permanent }, message);
+    }
+    case 'noCapacity': {
+      const { retryAfterMs, message } = seen.container;
+      return take(noCapacity(attempt, retryAfterMs), message);
+    }
+    case 'pending':
+      return { do: 'wait', until: Math.min(now + policy.safetyLookMs, deadline), phase: seen.container.phase };
     case 'running':
       return { do: 'wait', until: Math.min(now + policy.safetyLookMs, deadline) };
   }
@@ -173,6 +188,10 @@ function decideRunning(run: RunningRun, seen: Seen, now: number, policy: Policy)
       };
     case 'exited':
       return { do: 'settle', lost: whyNoResult(seen.container, seen.result) };
+    // User code has started, whatever the platform says of the creation: it may be running still.
+    case 'pending':
+    case 'refused':
+    case 'noCapacity':
     case 'running': {
       if (run.stop === undefined) return { do: 'wait', until: next };
       const sentUntil = run.stop.sentUntil === undefined ? now : fromInstant(run.stop.sentUntil);
@@ -186,7 +205,10 @@ function decideRunning(run: RunningRun, seen: Seen, now: number, policy: Policy)
 function decideEnded(run: EndedRun, now: number): Step {
   const left = run.attempts.filter((attempt) => !attempt.containerGone);
   const due = (attempt: AttemptRecord) =>
-    fromInstant(attempt.endedAt ?? run.endedAt) + retentionSeconds(run, attempt) * 1000;
+    Math.max(
+      fromInstant(attempt.endedAt ?? run.endedAt) + retentionSeconds(run, attempt) * 1000,
+      attempt.removeAt === undefined ? 0 : fromInstant(attempt.removeAt),
+    );
   const removable = left.find((attempt) => due(attempt) <= now);
   if (removable !== undefined) return { do: 'removeContainer', attempt: removable };
   if (run.slots.length > 0) return { do: 'releaseSlots' };
@@ -219,6 +241,23 @@ function retentionSeconds(run: RunRecord, attempt: AttemptRecord): number {
   if (attempt.fencedAt === undefined) return 0;
   const { succeededSeconds, failedSeconds } = run.definition.retention;
   return attempt.exitCode === 0 ? succeededSeconds : failedSeconds;
+}
+
+function mayRemove({ removeAt }: AttemptRecord, now: number): boolean {
+  return removeAt === undefined || fromInstant(removeAt) <= now;
+}
+
+/** Why an attempt ends where its place had no room. */
+export function noCapacity({ region }: AttemptRecord, retryAfterMs: number | undefined): FenceReason {
+  return { kind: 'noCapacity', place: region ?? '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+function waitingForRate({ name, notBefore }: NonNullable<QueuedRun['place']>): Waiting {
+  return {
+    reason: 'capacity',
+    message: `${name} takes only so many new runners in a while; this one has its turn`,
+    until: notBefore,
+  };
 }
 
 function waitingForSlot(run: QueuedRun, slot: string): Waiting {

@@ -10,6 +10,8 @@ export interface Policy {
   maxUncounted: number;
   /** Between such attempts: doubles each time. */
   uncountedBackoffMs: number;
+  /** How long a place that had no room is left alone, where the platform does not say. */
+  noCapacityMs: number;
   /** Containers and slots without a record are left alone for this long: longer than any create. */
   sweepGraceMs: number;
   /** How often the sweep runs. */
@@ -26,6 +28,7 @@ export const defaultPolicy: Policy = {
   safetyLookMs: 30_000,
   maxUncounted: 5,
   uncountedBackoffMs: 1_000,
+  noCapacityMs: 60_000,
   sweepGraceMs: 300_000,
   sweepEveryMs: 60_000,
   keepRecordsMs: 30 * 86_400_000,

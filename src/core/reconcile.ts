@@ -3,12 +3,13 @@ import { instant, fromInstant } from './clock.ts';
 import { nextVersion } from './amend.ts';
 import type { Context } from './context.ts';
 import { containerName } from './context.ts';
+import { choosePlace, reserveRemoval } from './choose-place.ts';
 import { createRunner } from './create-runner.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Exchange } from './ports/artifact-store.ts';
 import { currentAttempt, type AttemptRecord, type RunRecord, type StartingRun } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
-import { transition, type RunEvent } from './transition.ts';
+import { transition, withAttempt, type RunEvent } from './transition.ts';
 
 /** What is left after the steps that could be taken. */
 export type Outcome =
@@ -142,11 +143,24 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
 
   /** The compare-and-swap decides who creates the container. Losers look again, and find the winner's lease. */
   async function openAttempt(run: RunRecord): Promise<Progress> {
+    if (run.state !== 'queued') throw new ErrandError('internal', `a run that is ${run.state} opens no attempt`);
     const now = clock.now();
-    const opened = await apply(run, {
+    const choice = run.place === undefined ? await choosePlace(context, run, now) : undefined;
+    if (choice !== undefined && 'until' in choice) {
+      return wait(run, { do: 'wait', until: choice.until, waiting: { reason: 'capacity', message: choice.message } });
+    }
+    for (const waiter of choice?.freed ?? []) hooks.wake(waiter);
+    if (choice?.place !== undefined && choice.notBefore > now) {
+      const place = { name: choice.place, notBefore: instant(choice.notBefore) };
+      await save(run, { ...run, slots: choice.slots, place });
+      return again;
+    }
+    const place = choice?.place ?? run.place?.name;
+    const opened = await apply(choice === undefined ? run : { ...run, slots: choice.slots }, {
       type: 'attemptOpened',
       containerName: containerName(context.namePrefix, run.id, run.attempts.length + 1),
       platform: driver.name,
+      ...(place === undefined ? {} : { region: place }),
       lease: { by: context.owner, until: instant(now + policy.leaseMs) },
       at: now,
     });
@@ -186,17 +200,27 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
   }
 
   async function removeContainer(run: RunRecord, attempt: AttemptRecord): Promise<Progress> {
+    const now = clock.now();
+    const removeAt = attempt.removeAt === undefined ? await reserveRemoval(context, attempt.region, now) : now;
+    if (removeAt > now) {
+      await saveAttempt(run, { ...attempt, removeAt: instant(removeAt) });
+      return again;
+    }
     // A foreign container under our name is somebody else's to remove.
     const answer =
       attempt.reason === 'nameConflict' ? undefined : await whileReachable(() => driver.remove(attempt.containerName));
     if (answer === 'unreachable')
       return wait(run, { do: 'wait', until: clock.now() + policy.safetyLookMs, stale: true });
     await artifacts.exchange({ runId: run.id, attempt: attempt.number }).discard();
-    await save(run, {
-      ...run,
-      attempts: run.attempts.map((each) => (each.number === attempt.number ? { ...each, containerGone: true } : each)),
-    });
+    await saveAttempt(run, { ...attempt, containerGone: true });
     return again;
+  }
+
+  function saveAttempt(run: RunRecord, attempt: AttemptRecord): Promise<RunRecord | undefined> {
+    return save(run, {
+      ...run,
+      attempts: run.attempts.map((each) => (each.number === attempt.number ? attempt : each)),
+    });
   }
 
   async function releaseSlots(run: RunRecord): Promise<Progress> {
@@ -236,13 +260,14 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
 const again: Progress = { next: 'again' };
 
 /** The run with what keeps it waiting; the same object where that has not changed. */
-function withReason(run: RunRecord, { waiting, stale }: Extract<Step, { do: 'wait' }>, now: number): RunRecord {
+function withReason(run: RunRecord, { waiting, stale, phase }: Extract<Step, { do: 'wait' }>, now: number): RunRecord {
   let changed = run;
   if (stale === true && run.staleSince === undefined) changed = { ...changed, staleSince: instant(now) };
   if (stale !== true && run.staleSince !== undefined) {
     const { staleSince: _, ...fresh } = changed;
     changed = fresh;
   }
+  if (phase !== undefined && changed.attempts.at(-1)?.phase !== phase) changed = withAttempt(changed, { phase });
   if (changed.state === 'queued' && JSON.stringify(changed.waiting) !== JSON.stringify(waiting)) {
     const { waiting: _, ...rest } = changed;
     changed = waiting === undefined ? rest : { ...rest, waiting };

@@ -19,7 +19,7 @@ export function retryAt(run: RunRecord, cause: RetryCause, now: number, random: 
 
 /** The same for an attempt under which nothing was started: not counted by `retry`, but not for ever. */
 export function uncountedRetryAt(run: RunRecord, now: number, policy: Policy): number | undefined {
-  const uncounted = run.attempts.filter((attempt) => !attempt.counted).length;
+  const uncounted = run.attempts.filter(({ counted, reason }) => !counted && reason !== 'noCapacity').length;
   if (run.cancel !== undefined || uncounted >= policy.maxUncounted) return undefined;
   return beforeTotal(run, now + policy.uncountedBackoffMs * 2 ** (uncounted - 1));
 }

@@ -42,6 +42,8 @@ export interface AttemptRecord {
   counted: boolean;
   /** The platform has answered that the container is not there, or never will be able to run anything. */
   containerGone: boolean;
+  /** Not removed before this: the platform limits how fast containers may be. */
+  removeAt?: Instant;
   log?: LogFacts;
 }
 
@@ -81,6 +83,8 @@ interface RunBase {
   idempotencyKey?: string;
   /** Slots that the run may hold or wait for, in the order of taking. Empty again once they are given back. */
   slots: readonly { key: string; limit: number }[];
+  /** Places that had no room, and until when they are left alone. */
+  avoid?: readonly { place: string; until: Instant }[];
   /** The one chain of wake-ups that is valid; any other is dropped. */
   wakeId: string;
   /** When that wake-up is due. */
@@ -96,6 +100,8 @@ export interface QueuedRun extends RunBase {
   /** Not before this, after a failed attempt. */
   retryAt?: Instant;
   waiting?: Waiting;
+  /** Where the next attempt will be created, and from when on; chosen once its slots are held. */
+  place?: { name: string; notBefore: Instant };
 }
 
 export interface StartingRun extends RunBase {

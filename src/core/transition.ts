@@ -8,7 +8,14 @@ import type { RunnerResult } from './runner-result.ts';
 
 /** What can happen to a run. `at` is in milliseconds since the epoch; `random`, in [0, 1), spreads retries. */
 export type RunEvent =
-  | { type: 'attemptOpened'; containerName: string; platform: string; lease: AttemptRecord['lease']; at: number }
+  | {
+      type: 'attemptOpened';
+      containerName: string;
+      platform: string;
+      region?: string;
+      lease: AttemptRecord['lease'];
+      at: number;
+    }
   | { type: 'queueExpired'; at: number }
   | { type: 'totalExpired'; at: number }
   | { type: 'cancelRequested'; by: string; at: number }
@@ -40,11 +47,12 @@ type Row<S extends RunState> = { [E in RunEvent['type']]?: Handler<E, S> };
 const table: { [S in Exclude<RunState, TerminalState>]: Row<S> } = {
   queued: {
     attemptOpened: (run, event) => {
-      const { retryAt: _, waiting: __, stop: ___, ...rest } = run;
+      const { retryAt: _, waiting: __, stop: ___, place: ____, ...rest } = run;
       const attempt: AttemptRecord = {
         number: run.attempts.length + 1,
         containerName: event.containerName,
         platform: event.platform,
+        ...(event.region === undefined ? {} : { region: event.region }),
         openedAt: instant(event.at),
         lease: event.lease,
         counted: true,
@@ -136,7 +144,12 @@ function fencedOff(
   const { at, random } = event;
   const { why, message } = event.fence;
   const reason = fenceEndReason(why);
-  const closed = withAttempt(run, { endedAt: instant(at), reason, message, counted: why.kind !== 'notCreated' });
+  const closed = withAttempt(run, {
+    endedAt: instant(at),
+    reason,
+    message,
+    counted: why.kind !== 'notCreated' && why.kind !== 'noCapacity',
+  });
   if (closed.cancel !== undefined || why.kind === 'canceled') {
     return end(closed, 'canceled', at, 'canceled', `canceled by ${closed.cancel?.by ?? 'somebody'} before it started`);
   }
@@ -149,12 +162,25 @@ function fencedOff(
         ? end(closed, 'failed', at, 'nothingStarted', `no container could be started: ${message}`)
         : requeue(closed, next);
     }
+    case 'noCapacity':
+      return requeue(avoiding(closed, why, at, policy), at);
     case 'startTimeout':
       return requeueOr(closed, { kind: 'start' }, at, random, () => end(closed, 'failed', at, reason, message));
     case 'startFailed':
       if (why.permanent) return end(closed, 'failed', at, reason, message);
       return requeueOr(closed, { kind: 'start' }, at, random, () => end(closed, 'failed', at, reason, message));
   }
+}
+
+/** The place that had no room is left alone for a while; the others are open at once. */
+function avoiding<R extends RunRecord>(
+  run: R,
+  { place, retryAfterMs }: Extract<FenceReason, { kind: 'noCapacity' }>,
+  at: number,
+  policy: Policy,
+): R {
+  const others = (run.avoid ?? []).filter((each) => each.place !== place && fromInstant(each.until) > at);
+  return { ...run, avoid: [...others, { place, until: instant(at + (retryAfterMs ?? policy.noCapacityMs)) }] };
 }
 
 function fenceEndReason(why: FenceReason): EndReason {
@@ -165,6 +191,7 @@ function fenceEndReason(why: FenceReason): EndReason {
       return 'canceled';
     case 'startFailed':
       return why.reason;
+    case 'noCapacity':
     case 'startTimeout':
     case 'totalTimeout':
       return why.kind;
@@ -269,7 +296,12 @@ function end(
   { collected, exitCode }: EndFacts = {},
 ): EndedRun {
   const { secrets: _, staleSince: __, ...rest } = run;
-  const { waiting: ___, retryAt: ____, ...kept } = rest as typeof rest & Pick<QueuedRun, 'waiting' | 'retryAt'>;
+  const {
+    waiting: ___,
+    retryAt: ____,
+    place: _____,
+    ...kept
+  } = rest as typeof rest & Pick<QueuedRun, 'waiting' | 'retryAt' | 'place'>;
   return {
     ...kept,
     state,

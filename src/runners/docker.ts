@@ -94,7 +94,7 @@ export function dockerRunner(options: DockerRunnerOptions): RunnerDriver {
       maximumCpu: 31,
       minimumMemoryInGB: 0.0625,
       maximumMemoryInGB: 240,
-      maximumRunners: options.maximumRunners,
+      places: [{ name: 'local', runners: options.maximumRunners }],
     },
 
     async check(cancelable = {}) {

@@ -165,7 +165,7 @@ export function processRunner(options: ProcessRunnerOptions): RunnerDriver {
       maximumCpu: 31,
       minimumMemoryInGB: 0.0625,
       maximumMemoryInGB: 240,
-      maximumRunners: options.maximumRunners,
+      places: [{ name: 'local', runners: options.maximumRunners }],
     },
 
     async check() {

@@ -246,7 +246,7 @@ describe('what a platform cannot do', () => {
     maximumCpu: 2,
     minimumMemoryInGB: 0.5,
     maximumMemoryInGB: 4,
-    maximumRunners: 10,
+    places: [{ name: 'local', runners: 10 }],
   };
   const codes = (changes: object, able: Partial<RunnerCapabilities> = {}) =>
     platformProblems(definitionOf(changes), 'docker', { ...capabilities, ...able }).map(

@@ -11,6 +11,7 @@ const spec: RunnerSpec = {
   runId: 'abc',
   attempt: 2,
   taskName: 'T',
+  place: 'local',
   instanceId: 'i',
   image: 'tool:1',
   resources: { cpu: 1.5, memoryInGB: 0.5 },

@@ -64,6 +64,7 @@ async function attempt(
       runId,
       attempt: 1,
       taskName: 'Real',
+      place: 'local',
       instanceId: name,
       image,
       resources,

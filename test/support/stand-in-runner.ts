@@ -47,6 +47,7 @@ export async function standInRunner(image: string): Promise<StandInRunner> {
         runId,
         attempt: 1,
         taskName: 'StandIn',
+        place: 'local',
         instanceId,
         image,
         resources: { cpu: 1, memoryInGB: 0.0625 },

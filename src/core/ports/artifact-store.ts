@@ -33,6 +33,7 @@ export type FenceReason =
   | { kind: 'canceled' }
   | { kind: 'startTimeout' }
   | { kind: 'totalTimeout' }
+  | { kind: 'noCapacity'; place: string; retryAfterMs?: number }
   | {
       kind: 'startFailed';
       reason:

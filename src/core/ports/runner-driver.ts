@@ -1,7 +1,7 @@
 import type { TaskDefinition } from '../../contract/task-definition.ts';
 import type { Instant } from '../run-record.ts';
 import type { RunnerAccess } from './artifact-store.ts';
-import type { Cancelable } from './storage.ts';
+import type { Cancelable, Rate } from './storage.ts';
 
 /** What a platform can do, as data: definitions are checked against it when pushed, planned and run. */
 export interface RunnerCapabilities {
@@ -17,8 +17,20 @@ export interface RunnerCapabilities {
   maximumCpu: number;
   minimumMemoryInGB: number;
   maximumMemoryInGB: number;
-  /** Runners at once; further runs wait. */
-  maximumRunners: number;
+  /** In order of preference. Runs for which there is no room wait. */
+  places: readonly [Place, ...Place[]];
+}
+
+/** Where a platform creates runners: a region, or `local` on a single machine. */
+export interface Place {
+  name: string;
+  /** Runners at once; one that has ended counts until it is removed. */
+  runners: number;
+  /** CPUs of all of them together, where that is limited. */
+  cpu?: number;
+  /** How fast runners may be created and removed, where that is limited. */
+  creates?: readonly Rate[];
+  removals?: readonly Rate[];
 }
 
 export interface RunnerSpec {
@@ -27,6 +39,8 @@ export interface RunnerSpec {
   runId: string;
   attempt: number;
   taskName: string;
+  /** Name of the {@link Place}. */
+  place: string;
   instanceId: string;
   image: string;
   resources: TaskDefinition['resources'];
@@ -48,6 +62,11 @@ export type Observation =
   | { state: 'foreign' }
   /** Created and never started. */
   | { state: 'created'; since: Instant }
+  /** Accepted by the platform, and on its way. `phase` is for people. */
+  | { state: 'pending'; phase: string }
+  /** Accepted at first, and then not carried out, as {@link StartRefused} and {@link NoCapacity} would have said. What is there of it has to be removed. */
+  | { state: 'refused'; reason: StartRefused['reason']; message: string; permanent: boolean }
+  | { state: 'noCapacity'; message: string; retryAfterMs?: number }
   | { state: 'running'; containerId?: string; imageDigest?: string }
   | {
       state: 'exited';
@@ -74,6 +93,18 @@ export class StartRefused extends Error {
     this.name = 'StartRefused';
     this.reason = reason;
     this.permanent = options.permanent;
+  }
+}
+
+/** Thrown by `create` where the platform has no room, or takes no more requests for a while. Nobody's fault: the run waits or goes to another place, and no attempt is counted. */
+export class NoCapacity extends Error {
+  /** How long the platform asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'NoCapacity';
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

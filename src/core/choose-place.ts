@@ -1,0 +1,112 @@
+import { fromInstant, instant } from './clock.ts';
+import type { Context } from './context.ts';
+import type { Place } from './ports/runner-driver.ts';
+import type { QueuedRun } from './run-record.ts';
+
+export type Choice =
+  /** Create there (undefined where there is only one place), not before that (milliseconds since the epoch). `slots` are all that the run then holds; `freed` are those who may go on. */
+  | { place: string | undefined; notBefore: number; slots: QueuedRun['slots']; freed: string[] }
+  /** Every place is full, or left alone for a while: choose again then. */
+  | { until: number; message: string };
+
+/**
+ * Where the next attempt is created. A platform with one place and no rates needs no question. Else the emptiest place with room is taken, by its slots,
+ * and a moment is reserved under its rates: whoever comes later gets a later one, so nobody is refused for coming too fast.
+ */
+export async function choosePlace(context: Context, run: QueuedRun, now: number): Promise<Choice> {
+  const { places } = context.driver.capabilities;
+  const [only] = places;
+  const avoided = new Map((run.avoid ?? []).map(({ place, until }) => [place, fromInstant(until)]));
+  const open = places.filter(({ name }) => (avoided.get(name) ?? 0) <= now);
+  if (open.length === 0) {
+    const until = Math.min(...avoided.values());
+    return { until, message: `${[...avoided.keys()].join(', ')} had no room; asking again at ${instant(until)}` };
+  }
+  if (places.length === 1 && only.cpu === undefined && only.creates === undefined) {
+    return { place: undefined, notBefore: now, slots: run.slots, freed: [] };
+  }
+
+  const kept = run.slots.filter(({ key }) => !isPlaceSlot(key));
+  for (const place of await emptiestFirst(context, open)) {
+    const wanted = slotsOf(context, place, run);
+    if (!(await takeAll(context, run.id, wanted, now))) continue;
+    const stale = run.slots.filter(({ key }) => isPlaceSlot(key) && !wanted.some((slot) => slot.key === key));
+    const freed = await releaseAll(context, run.id, stale);
+    const slots = [...kept, ...wanted.map(({ key, limit }) => ({ key, limit }))];
+    return { place: place.name, notBefore: await reserveCreate(context, place, now), slots, freed };
+  }
+  return {
+    until: now + context.policy.safetyLookMs,
+    message: `${open.map(({ name }) => name).join(', ')} ${open.length === 1 ? 'has' : 'have'} no room for another runner`,
+  };
+}
+
+/** When a container may be removed (milliseconds since the epoch): platforms limit that, too. */
+export async function reserveRemoval(
+  { driver, storage }: Context,
+  placeName: string | undefined,
+  now: number,
+): Promise<number> {
+  const place = driver.capabilities.places.find(({ name }) => name === placeName);
+  if (place?.removals === undefined) return now;
+  const key = `removals:${driver.name}:${place.name}`;
+  return fromInstant(await storage.reserve({ key, rates: place.removals, at: instant(now) }));
+}
+
+function isPlaceSlot(key: string): boolean {
+  return key.startsWith('place:') || key.startsWith('cpu:');
+}
+
+async function reserveCreate({ driver, storage }: Context, place: Place, now: number): Promise<number> {
+  if (place.creates === undefined) return now;
+  const key = `creates:${driver.name}:${place.name}`;
+  return fromInstant(await storage.reserve({ key, rates: place.creates, at: instant(now) }));
+}
+
+async function emptiestFirst({ driver, storage }: Context, places: readonly Place[]): Promise<Place[]> {
+  const counted = await Promise.all(
+    places.map(async (place, order) => {
+      const held = (await storage.slotQueue(placeSlot(driver.name, place))).length;
+      return { place, order, share: held / place.runners };
+    }),
+  );
+  return counted.toSorted((a, b) => a.share - b.share || a.order - b.order).map(({ place }) => place);
+}
+
+interface WantedSlot {
+  key: string;
+  limit: number;
+  units: number;
+}
+
+/** CPUs are counted in thousandths, for slots count whole units. */
+function slotsOf({ driver }: Context, place: Place, run: QueuedRun): WantedSlot[] {
+  const runners = { key: placeSlot(driver.name, place), limit: place.runners, units: 1 };
+  if (place.cpu === undefined) return [runners];
+  const units = Math.round(run.definition.resources.cpu * 1000);
+  return [runners, { key: `cpu:${driver.name}:${place.name}`, limit: Math.floor(place.cpu * 1000), units }];
+}
+
+function placeSlot(driver: string, place: Place): string {
+  return `place:${driver}:${place.name}`;
+}
+
+/** All or none: nobody waits in the queue of a place, since another may have room first. */
+async function takeAll(context: Context, holder: string, slots: readonly WantedSlot[], now: number): Promise<boolean> {
+  for (const [index, slot] of slots.entries()) {
+    const { held } = await context.storage.takeSlot({ ...slot, holder, at: instant(now) });
+    if (held) continue;
+    await releaseAll(context, holder, slots.slice(0, index + 1));
+    return false;
+  }
+  return true;
+}
+
+async function releaseAll({ storage }: Context, holder: string, slots: readonly { key: string }[]): Promise<string[]> {
+  const called: string[] = [];
+  for (const { key } of slots) {
+    const waiter = await storage.releaseSlot(key, holder);
+    if (waiter !== undefined) called.push(waiter);
+  }
+  return called;
+}
