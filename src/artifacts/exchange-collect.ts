@@ -12,6 +12,7 @@ import { logLimit } from './exchange-open.ts';
 import type { ExchangePaths } from './exchange-paths.ts';
 import { errnoOf, unlessMissing } from './file-errors.ts';
 import { openFlat, readFlat } from './flat-file.ts';
+import { emptySha256, logFacts } from './log-facts.ts';
 import { parseOutput } from './output-json.ts';
 import { removeTree } from './remove-tree.ts';
 
@@ -21,8 +22,6 @@ interface Collecting {
   logger: Logger;
   signal?: AbortSignal | undefined;
 }
-
-const emptySha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** Everything is copied into a directory of its own, which one rename makes valid: the first to get there decides, for ever. */
 export async function collect(collecting: Collecting): Promise<Collected> {
@@ -65,30 +64,15 @@ async function collectLog({ paths, result, logger, signal }: Collecting, unfinis
   if (file.kind !== 'open') {
     if (file.kind === 'refused') logger.warn({ path: paths.box, why: file.why }, 'the log of a run is not taken');
     const agrees = claimed?.bytes === 0 && file.kind === 'absent';
-    return facts({ bytes: 0, lines: 0, sha256: emptySha256 }, agrees ? claimed : undefined);
+    return logFacts({ bytes: 0, lines: 0, sha256: emptySha256 }, agrees ? claimed : undefined);
   }
   try {
     const maximumBytes = await logLimit(paths);
     const copied = await copyFile(file.handle, join(unfinished, 'log'), { maximumBytes, mode: 0o600, signal });
-    return facts(copied, claimed?.bytes === copied.bytes && !copied.exceeded ? claimed : undefined);
+    return logFacts(copied, claimed?.bytes === copied.bytes && !copied.exceeded ? claimed : undefined);
   } finally {
     await file.handle.close();
   }
-}
-
-function facts(
-  found: { bytes: number; lines: number; sha256: string },
-  claimed: RunnerResult['log'] | undefined,
-): LogFacts {
-  const droppedBytes = claimed?.droppedBytes ?? 0;
-  return {
-    bytes: found.bytes,
-    lines: found.lines,
-    sha256: found.sha256,
-    truncated: droppedBytes > 0,
-    droppedBytes,
-    complete: claimed?.complete ?? false,
-  };
 }
 
 async function collectOutput({ paths, result }: Collecting): Promise<{ output?: unknown; outputProblem?: string }> {

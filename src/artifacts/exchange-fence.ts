@@ -1,46 +1,13 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { instant } from '../core/clock.ts';
 import type { Fence, OrchestratorFence } from '../core/ports/artifact-store.ts';
 import { createFile } from './durable-file.ts';
 import type { ExchangePaths } from './exchange-paths.ts';
 import { errnoOf, isMissing, unlessMissing } from './file-errors.ts';
+import { fenceBytes, fenceText, parseFence } from './fence-text.ts';
 import { readFlat } from './flat-file.ts';
-
-const runnerFenceSchema = z.object({
-  version: z.literal(1),
-  by: z.literal('runner'),
-  nonce: z.string().max(128),
-  at: z.iso.datetime(),
-});
-
-const orchestratorFenceSchema = z.object({
-  version: z.literal(1),
-  by: z.literal('orchestrator'),
-  why: z.discriminatedUnion('kind', [
-    z.object({ kind: z.enum(['notCreated', 'canceled', 'startTimeout', 'totalTimeout']) }),
-    z.object({
-      kind: z.literal('startFailed'),
-      reason: z.enum([
-        'imageUnavailable',
-        'startError',
-        'nameConflict',
-        'secretUnavailable',
-        'executableUnavailable',
-        'exitedEarly',
-      ]),
-      permanent: z.boolean(),
-    }),
-  ]),
-  message: z.string(),
-  at: z.iso.datetime(),
-});
-
-const maximumBytes = 32 * 1024;
-/** In UTF-16 units, each of which is at most six bytes of JSON. */
-const maximumMessage = 4_000;
 
 /** The fence that stands, wherever it is now. */
 export async function readFence(paths: ExchangePaths): Promise<Fence | undefined> {
@@ -53,18 +20,12 @@ export async function readFence(paths: ExchangePaths): Promise<Fence | undefined
  * That holds for an orchestrator's fence, too, that no orchestrator has written.
  */
 async function fenceAt(paths: ExchangePaths, path: string): Promise<Fence | undefined> {
-  const file = await readFlat(path, maximumBytes);
+  const file = await readFlat(path, fenceBytes);
   if (file.kind === 'absent') return undefined;
   if (file.kind === 'read') {
     const text = file.bytes.toString();
-    const value = parseJson(text);
-    const byRunner = runnerFenceSchema.safeParse(value);
-    if (byRunner.success) return { by: 'runner', nonce: byRunner.data.nonce, at: byRunner.data.at };
-    const byOrchestrator = orchestratorFenceSchema.safeParse(value);
-    if (byOrchestrator.success && (await isThere(paths.seizure(hashOf(text))))) {
-      const { by, why, message, at } = byOrchestrator.data;
-      return { by, why, message, at };
-    }
+    const fence = parseFence(text);
+    if (fence !== undefined && (fence.by === 'runner' || (await isThere(paths.seizure(hashOf(text)))))) return fence;
   }
   const stat = await unlessMissing(lstat(path));
   return stat === undefined ? undefined : { by: 'runner', nonce: '', at: instant(stat.mtimeMs) };
@@ -104,13 +65,6 @@ export async function saveFence(paths: ExchangePaths): Promise<void> {
   if (fence !== undefined) await createFile(paths.fence, fenceText(fence), 0o600);
 }
 
-/** The same text for the same fence, whatever the order of its properties: its hash is looked up later. */
-function fenceText(fence: Fence): string {
-  const schema = fence.by === 'runner' ? runnerFenceSchema : orchestratorFenceSchema;
-  const message = fence.by === 'runner' ? {} : { message: fence.message.slice(0, maximumMessage) };
-  return `${JSON.stringify(schema.parse({ version: 1, ...fence, ...message }))}\n`;
-}
-
 /** A task with our own user id can close the box to us. Root and strangers need no mending and get none. */
 async function reopenBox(paths: ExchangePaths): Promise<void> {
   const stat = await unlessMissing(lstat(paths.box));
@@ -133,12 +87,4 @@ export async function isThere(path: string): Promise<boolean> {
 
 function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

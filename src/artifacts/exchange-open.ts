@@ -8,10 +8,9 @@ import type { ExchangePaths } from './exchange-paths.ts';
 import type { ExecutableCache } from './executable-cache.ts';
 import { errnoOf } from './file-errors.ts';
 import { readFlat } from './flat-file.ts';
+import { logMarkBytes } from './log-facts.ts';
 import { removeTree } from './remove-tree.ts';
 
-/** The mark of a cut log comes on top of the cap. */
-const markBytes = 4096;
 const defaultLogBytes = 64 * 1024 * 1024;
 
 /**
@@ -63,9 +62,9 @@ export async function openExchange(
 /** The most that a log of this attempt can have, mark included. */
 export async function logLimit(paths: ExchangePaths): Promise<number> {
   const file = await readFlat(paths.plan, 4096);
-  if (file.kind !== 'read') return defaultLogBytes + markBytes;
+  if (file.kind !== 'read') return defaultLogBytes + logMarkBytes;
   const plan: unknown = JSON.parse(file.bytes.toString());
   const cap =
     typeof plan === 'object' && plan !== null && 'logMaxBytes' in plan ? Number(plan.logMaxBytes) : defaultLogBytes;
-  return cap + markBytes;
+  return cap + logMarkBytes;
 }

@@ -8,7 +8,6 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { AttemptRef, Exchange, LogSlice } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
-import { runnerResultSchema } from '../core/runner-result.ts';
 import { createFile } from './durable-file.ts';
 import { collect } from './exchange-collect.ts';
 import { readFence, saveFence, takeFence } from './exchange-fence.ts';
@@ -19,6 +18,7 @@ import type { ExecutableCache } from './executable-cache.ts';
 import { unlessMissing } from './file-errors.ts';
 import { openFlat, readFlat, readRange } from './flat-file.ts';
 import { removeTree } from './remove-tree.ts';
+import { parseResult } from './result-text.ts';
 
 export interface FilesystemExchangeOptions {
   directory: string;
@@ -85,14 +85,7 @@ async function readResult(paths: ExchangePaths): ReturnType<Exchange['result']> 
   const file = await readFlat(join(paths.box, 'result.json'), limits.resultBytes);
   if (file.kind === 'absent') return undefined;
   if (file.kind === 'refused') return { invalid: `result.json cannot be taken: ${file.why}` };
-  try {
-    const checked = runnerResultSchema.safeParse(JSON.parse(file.bytes.toString()));
-    if (checked.success) return checked.data;
-    const problems = checked.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    return { invalid: `result.json is not a result: ${problems.slice(0, 5).join('; ')}` };
-  } catch (error) {
-    return { invalid: `result.json is not JSON: ${error instanceof Error ? error.message : String(error)}` };
-  }
+  return parseResult(file.bytes.toString());
 }
 
 /** The collected log once there is one, else what the runner has written so far. */

@@ -1,4 +1,4 @@
-import type { Fence, OrchestratorFence } from '../core/ports/artifact-store.ts';
+import type { Fence, FenceReason, OrchestratorFence } from '../core/ports/artifact-store.ts';
 import type { RunnerResult } from '../core/runner-result.ts';
 import {
   bytesOf,
@@ -37,11 +37,18 @@ export function sampleResult(log: string, changes: Partial<RunnerResult> = {}): 
 const byRunner = { by: 'runner', nonce: 'cd'.repeat(16), at: sampleInstant(5) } as const satisfies Fence;
 const runnerFence = `${JSON.stringify({ version: 1, ...byRunner })}\n`;
 
+const reasons: readonly FenceReason[] = [
+  { kind: 'notCreated' },
+  { permanent: true, reason: 'imageUnavailable', kind: 'startFailed' },
+  { retryAfterMs: 1500, place: 'westus', kind: 'noCapacity' },
+  { place: '', kind: 'noCapacity' },
+];
+
 const seizure = (number: number): OrchestratorFence => ({
   by: 'orchestrator',
   message: `orchestrator ${number} "saw"\nnothing`,
   at: sampleInstant(number),
-  why: number % 2 === 0 ? { kind: 'notCreated' } : { permanent: true, reason: 'imageUnavailable', kind: 'startFailed' },
+  why: reasons[number % reasons.length] ?? { kind: 'canceled' },
 });
 
 /** The part of the artifact store's suite that is about exchanges. */
