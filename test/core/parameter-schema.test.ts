@@ -6,7 +6,13 @@ import { parameterSchema } from '../../src/core/parameter-schema.ts';
 
 function schemaOf(...scriptParameters: object[]) {
   return parameterSchema(
-    taskDefinitionSchema.parse({ taskName: 'T', dockerImage: 'a', scriptName: 'a', description: 'what', scriptParameters }),
+    taskDefinitionSchema.parse({
+      taskName: 'T',
+      dockerImage: 'a',
+      scriptName: 'a',
+      description: 'what',
+      scriptParameters,
+    }),
   );
 }
 
@@ -37,14 +43,26 @@ describe('the schema of parameters', () => {
   });
 
   test.each([
-    [{ parameterType: 'int', minimum: 1, maximum: 5 }, { type: 'integer', minimum: 1, maximum: 5 }],
+    [
+      { parameterType: 'int', minimum: 1, maximum: 5 },
+      { type: 'integer', minimum: 1, maximum: 5 },
+    ],
     [
       { parameterType: 'integer', default: '3', enum: ['3', 4] },
       { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, default: 3, enum: [3, 4] },
     ],
-    [{ parameterType: 'number', minimum: 0.5 }, { type: 'number', minimum: 0.5 }],
-    [{ parameterType: 'boolean', default: 'false' }, { type: 'boolean', default: false }],
-    [{ parameterType: 'json', default: '{"a":1}' }, { description: 'Any JSON', default: { a: 1 } }],
+    [
+      { parameterType: 'number', minimum: 0.5 },
+      { type: 'number', minimum: 0.5 },
+    ],
+    [
+      { parameterType: 'boolean', default: 'false' },
+      { type: 'boolean', default: false },
+    ],
+    [
+      { parameterType: 'json', default: '{"a":1}' },
+      { description: 'Any JSON', default: { a: 1 } },
+    ],
     [{ parameterType: 'json', description: 'own' }, { description: 'own' }],
     [
       { parameterType: 'string', pattern: '^a', minLength: 1, maxLength: 9, description: 'd', enum: ['a', 'ab'] },
