@@ -36,6 +36,15 @@ export interface AzuriteWithTokens extends Azurite {
 
 const program = resolve(import.meta.dirname, '../../node_modules/azurite/dist/src/azurite.js');
 const startWithinMs = 60_000;
+const fixedOptions = [
+  '--inMemoryPersistence',
+  '--silent',
+  '--disableTelemetry',
+  '--skipApiVersionCheck',
+  '--blobHost=127.0.0.1',
+  '--queueHost=127.0.0.1',
+  '--tableHost=127.0.0.1',
+];
 
 /**
  * Blob, queue and table storage on loopback, in memory, empty. One per test file is enough: it takes some seconds to start. With `oauth` it speaks
@@ -45,22 +54,15 @@ export function startAzurite(options: { oauth: true }): Promise<AzuriteWithToken
 export function startAzurite(options?: { oauth?: boolean }): Promise<Azurite>;
 export async function startAzurite({ oauth = false }: { oauth?: boolean } = {}): Promise<Azurite> {
   const directory = await mkdtemp(join(tmpdir(), 'errand-azurite-'));
-  const [blob, queue, table] = await freePorts(3);
+  const [blob = 0, queue = 0, table = 0] = await freePorts(3);
   const certificate = oauth ? await makeCertificate(directory) : undefined;
-  const child = spawn(
-    process.execPath,
-    [
-      program,
-      ...['--inMemoryPersistence', '--silent', '--disableTelemetry', '--skipApiVersionCheck'],
-      ...['--blobHost', '127.0.0.1', '--blobPort', String(blob)],
-      ...['--queueHost', '127.0.0.1', '--queuePort', String(queue)],
-      ...['--tableHost', '127.0.0.1', '--tablePort', String(table)],
-      ...(certificate === undefined
-        ? []
-        : ['--oauth', 'basic', '--cert', certificate.caFile, '--key', certificate.keyFile]),
-    ],
-    { cwd: directory, stdio: 'ignore' },
-  );
+  const portOptions = ['--blobPort', String(blob), '--queuePort', String(queue), '--tablePort', String(table)];
+  const tokenOptions =
+    certificate === undefined ? [] : ['--oauth', 'basic', '--cert', certificate.caFile, '--key', certificate.keyFile];
+  const child = spawn(process.execPath, [program, ...fixedOptions, ...portOptions, ...tokenOptions], {
+    cwd: directory,
+    stdio: 'ignore',
+  });
   const exited = once(child, 'exit');
   // It has outlived SIGTERM, and it has nothing to lose.
   const kill = (): void => void child.kill('SIGKILL');
@@ -77,7 +79,7 @@ export async function startAzurite({ oauth = false }: { oauth?: boolean } = {}):
     await stop();
     throw error;
   }
-  const url = (port: number | undefined): string => `${oauth ? 'https' : 'http'}://127.0.0.1:${port}/${azuriteAccount}`;
+  const url = (port: number): string => `${oauth ? 'https' : 'http'}://127.0.0.1:${port}/${azuriteAccount}`;
   const urls = { blobUrl: url(blob), queueUrl: url(queue), tableUrl: url(table) };
   return {
     ...urls,
