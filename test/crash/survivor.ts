@@ -13,6 +13,8 @@ export type FromSurvivor =
 
 let current: Promise<OpenErrand> | undefined;
 
+// Without its harness nobody wants it.
+process.once('disconnect', () => process.exit());
 process.on('message', (message: ToSurvivor) => {
   const work = message.type === 'recover' ? recover(message) : stop();
   work.catch((error: unknown) =>

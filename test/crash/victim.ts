@@ -7,6 +7,8 @@ import { askFor, isSettled, openErrand } from './support/errand-process.ts';
 import { installInnerPoints } from './support/inner-points.ts';
 import { scenarioOf } from './support/scenarios.ts';
 
+// Without its harness nobody wants it.
+process.once('disconnect', () => process.exit());
 /** Does the whole of a scenario, and dies (or stands still) at the point that it was told. Points of the engine are the proxy's to reach. */
 process.once('message', (setting: Setting) => void live(setting));
 

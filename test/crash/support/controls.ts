@@ -1,6 +1,11 @@
-import type { CrashCase, VariantName } from './crash-case.ts';
+import type { CrashCase, Fault, VariantName } from './crash-case.ts';
 
-export type Control = CrashCase & { variant: VariantName };
+export interface Control extends CrashCase {
+  variant: VariantName;
+  fault: Fault;
+  /** What the checker has to say to it. */
+  shows: RegExp;
+}
 
 const create = 'engine.POST /containers/create {runner}:1';
 const start = 'engine.POST /containers/{runner}/start:1';
@@ -12,24 +17,28 @@ const start = 'engine.POST /containers/{runner}/start:1';
 export const processControls: readonly Control[] = [
   {
     variant: 'noFence',
+    shows: /executed 2 times/,
     driver: 'process',
     scenario: 'success',
     fault: { kind: 'reboot', point: 'driver.create:1:after' },
   },
   {
     variant: 'noCompareAndSwap',
+    shows: /two writers wrote version/,
     driver: 'process',
     scenario: 'success',
     fault: { kind: 'kill', point: 'storage.updateRun:2:before' },
   },
   {
     variant: 'deletedBeforeSaved',
+    shows: /log has 0 bytes/,
     driver: 'process',
     scenario: 'success',
     fault: { kind: 'kill', point: 'exchange.collect:1:after' },
   },
   {
     variant: 'waitTrusted',
+    shows: /began 0 times/,
     driver: 'process',
     scenario: 'success',
     fault: { kind: 'kill', point: 'driver.create/spawn:1:before' },
@@ -39,27 +48,37 @@ export const processControls: readonly Control[] = [
 export const dockerControls: readonly Control[] = [
   {
     variant: 'noFence',
+    shows: /executed 2 times/,
     driver: 'docker',
     scenario: 'success',
     fault: { kind: 'reboot', point: 'driver.create:1:after' },
   },
   {
     variant: 'startRepeated',
+    shows: /asked 2 times to start/,
     driver: 'docker',
     scenario: 'success',
     fault: { kind: 'answerLost', point: `${start}:after` },
   },
   {
     variant: 'noCompareAndSwap',
+    shows: /two writers wrote version/,
     driver: 'docker',
     scenario: 'success',
     fault: { kind: 'kill', point: 'storage.updateRun:2:before' },
   },
   {
     variant: 'deletedBeforeSaved',
+    shows: /log has 0 bytes/,
     driver: 'docker',
     scenario: 'success',
     fault: { kind: 'kill', point: 'exchange.collect:1:after' },
   },
-  { variant: 'waitTrusted', driver: 'docker', scenario: 'success', fault: { kind: 'kill', point: `${create}:after` } },
+  {
+    variant: 'waitTrusted',
+    shows: /began 0 times/,
+    driver: 'docker',
+    scenario: 'success',
+    fault: { kind: 'kill', point: `${create}:after` },
+  },
 ];

@@ -50,11 +50,12 @@ export interface CrashCase {
 
 /** Short enough to recover in a second, long enough for two busy cores. The grace of the sweep is longer than any create takes here. */
 export const shortPolicy: Policy = {
-  leaseMs: 450,
+  leaseMs: 900,
   marginMs: 500,
   safetyLookMs: 500,
   maxUncounted: 10,
   uncountedBackoffMs: 30,
+  noCapacityMs: 1_000,
   sweepGraceMs: 5_000,
   sweepEveryMs: 400,
   keepRecordsMs: 3_600_000,

@@ -33,10 +33,11 @@ export interface Lane {
   run(crash: CrashCase): Promise<Outcome>;
 }
 
-const victimMs = 30_000;
-const settleMs = 30_000;
+/** A busy machine takes its time; nothing is measured by these. */
+const victimMs = 60_000;
+const settleMs = 60_000;
 /** A request that was sent before its sender died arrives when the lease of the attempt is over and others have begun to look. */
-const lateMs = 800;
+const lateMs = 1_200;
 
 export function lane(processes: Workers, dockerHost: string | undefined): Lane {
   let survivors: Survivor[] = [];

@@ -20,9 +20,43 @@ export interface Plan {
 
 const passes = 3;
 
-/** Calls after which something differs for whoever comes next; all others only look. */
-const effects =
-  /^(?:storage\.(?:createRun|updateRun|claimKey|takeSlot|releaseSlot|deleteRun)|queue\.(?:schedule|handler)|exchange\.(?:open|takeFence|collect|discard)(?:\/\w+)?|driver\.(?:create|stop|remove)(?:\/\w+)?|engine\.(?:POST|DELETE) .*):/;
+/** What a scenario is there for. All that is not named here it shares with `success`, where every call of a port is a point. */
+const focus: Readonly<Record<ScenarioName, RegExp>> = {
+  success: /^/,
+  retry:
+    /^(?:storage\.(?:updateRun|releaseSlot|takeSlot)|exchange\.(?:open|collect|discard)|driver\.(?:create|remove)|engine\.(?:POST|DELETE) .*runner.*):/,
+  cancelRunning:
+    /^(?:storage\.updateRun|driver\.(?:stop|stop\/pause|remove)|exchange\.(?:collect|discard)|engine\.(?:POST|DELETE) .*runner.*):/,
+  cancelStarting:
+    /^(?:storage\.updateRun|exchange\.(?:takeFence|takeFence\/\w+|discard)|driver\.(?:create|remove)|engine\.(?:POST|DELETE) .*runner.*):/,
+  startFailure:
+    /^(?:storage\.(?:updateRun|releaseSlot)|exchange\.(?:takeFence|takeFence\/\w+|collect|discard)|driver\.(?:create|remove)|engine\.(?:POST|DELETE) .*(?:runner|image).*):/,
+  secret: /^(?:storage\.createRun|exchange\.(?:open|open\/\w+|collect|discard|discard\/\w+)|driver\.create):/,
+  slot: /^(?:storage\.(?:createRun|takeSlot|releaseSlot|updateRun)|queue\.schedule):/,
+  recovery:
+    /^(?:storage\.updateRun|exchange\.(?:takeFence|takeFence\/\w+|open|discard)|driver\.(?:create|remove)|engine\.(?:POST|DELETE) .*runner.*):/,
+};
+
+/** Calls that change nothing for whoever comes next: more than a few of each lie between the same two changes. */
+const looks =
+  /^(?:storage\.(?:getRun|openRuns|slotEntries|endedRuns)|artifacts\.(?:exchange|listRuns|listRuns\.item|check\/\w+)|exchange\.(?:fence|result|watch\.item)|driver\.(?:list|list\.item|observe|watch\.item)|engine\.GET .*):/;
+
+const mostLooks = 3;
+const mostOfAKind = 8;
+
+/** Why a point is not tried; undefined where it is. */
+function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSteady: boolean): string | undefined {
+  const count = Number(/:(\d+):/.exec(point)?.[1]);
+  if (scenario !== 'success') {
+    if (!focus[scenario].test(point)) return 'the scenario success has the same';
+    if (!isSteady) return 'comes by timing';
+    return count > mostOfAKind ? `more than ${mostOfAKind} of a kind` : undefined;
+  }
+  if (looks.test(point) && count > mostLooks) return `looks that change nothing, after the first ${mostLooks}`;
+  if (driver === 'docker' && /^(?:exchange|artifacts)\.\w+\//.test(point))
+    return 'files of the exchange, as with the driver process';
+  return undefined;
+}
 
 /** Records each scenario a few times without a fault, and says at which points it is to be crashed. */
 export async function makePlan(
@@ -41,34 +75,23 @@ export async function makePlan(
       for (const { outcome } of own)
         plan.problems.push(...outcome.violations.map((line) => `${driver} ${scenario} without a fault: ${line}`));
       const seen = countPasses(own.map(({ outcome }) => outcome.points));
-      const points = [...seen.keys()].filter((point) => everything || scenario === 'success' || isOwn(point));
-      plan.points.push(
-        ...points.map((point) => ({
-          driver,
-          scenario,
-          fault: { kind: 'kill' as const, point },
-          byTiming: seen.get(point) !== own.length,
-        })),
-      );
-      const count = seen.size - points.length;
-      if (count > 0)
-        plan.leftOut.push({
-          driver,
-          scenario,
-          count,
-          why: 'looks that change nothing, and the inside of calls that the scenario success has too (--everything tries them)',
-        });
+      for (const [point, count] of seen) {
+        const isSteady = count === own.length;
+        const why = everything ? undefined : whyNot(driver, scenario, point, isSteady);
+        if (why === undefined)
+          plan.points.push({ driver, scenario, fault: { kind: 'kill', point }, byTiming: !isSteady });
+        else leaveOut(plan, driver, scenario, why);
+      }
     }
     plan.points.push(...otherFaults(driver));
   }
   return plan;
 }
 
-/** Outside `success`: what changes something, as a call of a port or as a request to the engine. */
-function isOwn(point: string): boolean {
-  if (!effects.test(point)) return false;
-  const isInside = point.includes('/') && !point.startsWith('engine.');
-  return !isInside || point.startsWith('exchange.takeFence');
+function leaveOut({ leftOut }: Plan, driver: DriverName, scenario: ScenarioName, why: string): void {
+  const same = leftOut.find((each) => each.driver === driver && each.scenario === scenario && each.why === why);
+  if (same === undefined) leftOut.push({ driver, scenario, count: 1, why });
+  else same.count += 1;
 }
 
 /** Where a death is not the worst that can happen. */

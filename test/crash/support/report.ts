@@ -22,8 +22,9 @@ export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], contro
     for (const [kind, points] of Map.groupBy(own, ({ crash }) => kindOf(crash.fault.point)))
       lines.push(`  ${row(kind, points)}`);
   }
+  if (plan.leftOut.length > 0) lines.push('');
   for (const { driver, scenario, count, why } of plan.leftOut)
-    lines.push('', `${driver}, ${scenario}: ${count} points left out: ${why}`);
+    lines.push(`left out: ${driver}, ${scenario}: ${count} points (${why})`);
 
   const visitedKinds = new Set(done.filter(({ outcome }) => outcome.visited).map(({ crash }) => nameOf(crash)));
   for (const { crash, outcome, tries } of done) {
@@ -35,8 +36,9 @@ export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], contro
 
   if (controls.length > 0) lines.push('', 'controls: a broken Errand must be caught');
   for (const { crash, outcome } of controls) {
-    const caught = outcome.visited && outcome.violations.length > 0;
-    lines.push(`  ${describeCase(crash)}: ${caught ? `caught: ${outcome.violations[0]}` : 'NOT CAUGHT'}`);
+    const found = outcome.violations.find((line) => crash.shows.test(line));
+    const caught = outcome.visited && found !== undefined;
+    lines.push(`  ${describeCase(crash)}: ${caught ? `caught: ${found}` : 'NOT CAUGHT'}`);
     if (!caught)
       failures.push(`${describeCase(crash)}: was not caught${outcome.visited ? '' : ' (its point was not visited)'}`);
   }
