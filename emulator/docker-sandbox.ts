@@ -9,7 +9,7 @@ import type { GroupMetadata } from './group-metadata.ts';
 import { pauseImage, pausePath } from './pause-image.ts';
 import { tarArchive } from './tar.ts';
 
-export const groupLabel = 'errand.aci-emulator.group';
+const groupLabel = 'errand.aci-emulator.group';
 
 export interface SandboxPlace {
   readonly docker: Docker;

@@ -84,20 +84,22 @@ describeWithDocker('groups as real containers', () => {
   });
 
   test('a group gets a token from inside only, after the first seconds, with the header; one without identity meets a closed port', async () => {
-    const address =
-      'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault';
-    const get = `wget -q -T 2 -O - --header 'Metadata: true' '${address}'`;
-    const script = `${get} 2>&1; echo; n=0; until ${get} || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done 2>/dev/null; echo; wget -T 2 -O - '${address}' 2>&1; sleep 2`;
+    const path = '/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault';
+    const ask = (header: string): string =>
+      `printf 'GET ${path} HTTP/1.0\\r\\n${header}\\r\\n' | nc -w 2 169.254.169.254 80 2>&1`;
+    const get = ask('Metadata: true\\r\\n');
+    const script = `${get}; n=0; until ${get} | grep access_token || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done; ${ask('')}; sleep 2`;
     const identity = { type: 'UserAssigned' as const, userAssignedIdentities: { [identityId]: {} } };
     await create(bench, 'token', group({ identity }, { image, command: ['sh', '-c', script] }));
-    const other = await runScript('no-token', `${get} 2>&1; true`);
+    const other = await runScript('no-token', `${get}; true`);
     expect(other.instanceView?.state).toBe('Succeeded');
     expect(await logOf('no-token')).toMatch(/refused/);
 
     await until(bench, 'token', ended);
-    const [early = '', token = '', refused = ''] = (await logOf('token')).split('\n');
-    expect(early).toMatch(/refused/);
+    const lines = (await logOf('token')).split('\n');
+    expect(lines[0]).toMatch(/refused/);
+    const token = lines.find((line) => line.includes('access_token')) ?? '';
     expect(JSON.parse(token)).toMatchObject({ token_type: 'Bearer', resource: 'https://vault' });
-    expect(refused).toMatch(/400 Bad Request/);
+    expect(lines.at(-1)).toContain('Required metadata header');
   });
 });
