@@ -1,17 +1,19 @@
+import { parseArgs } from 'node:util';
+
 import { dockerClient } from '../../scripts/docker-client.ts';
 import { ensureDocker } from '../../scripts/docker-engine.ts';
 import { ensurePackages, imagePackages } from '../../scripts/debian-packages.ts';
 import { buildMinimalImage } from '../../scripts/images.ts';
 import { dockerControls, processControls } from './support/controls.ts';
-import { describeCase, type DriverName } from './support/crash-case.ts';
+import { describeCase, driverNames, faultKinds, scenarioNames, type DriverName } from './support/crash-case.ts';
 import { lane } from './support/lane.ts';
-import { makePlan } from './support/plan.ts';
+import { makePlan, type Plan, type PlannedPoint } from './support/plan.ts';
 import { reportOf } from './support/report.ts';
 import { runAll } from './support/run-all.ts';
 import { workers } from './support/workers.ts';
 
 /** Both drivers, all scenarios, every planned point. docs/crash-test.md says how to read what it prints. */
-async function main(everything: boolean): Promise<number> {
+async function main({ everything, only }: { everything: boolean; only: string | undefined }): Promise<number> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
   const began = performance.now();
@@ -24,7 +26,11 @@ async function main(everything: boolean): Promise<number> {
   try {
     if (dockerHost !== undefined) await buildMinimalImage(dockerClient(dockerHost), { log });
     const lanes = [lane(processes, dockerHost), lane(processes, dockerHost)];
-    const plan = await makePlan(lanes, drivers, everything);
+    const wanted = only === undefined ? undefined : readCase(only);
+    const plan: Plan =
+      wanted === undefined
+        ? await makePlan(lanes, drivers, everything)
+        : { points: [wanted], leftOut: [], problems: [] };
     log(`${plan.points.length} points are planned`);
     const done = await runAll(lanes, plan.points, {
       tries: ({ byTiming }) => (byTiming ? 2 : 8),
@@ -33,11 +39,12 @@ async function main(everything: boolean): Promise<number> {
         if (count % 50 === 0) log(`${count} of ${plan.points.length}, ${minutes(began)} min`);
       },
     });
-    const controls = await runAll(
-      lanes,
-      dockerHost === undefined ? processControls : [...processControls, ...dockerControls],
-      { tries: () => 3 },
-    );
+    const controls =
+      wanted !== undefined
+        ? []
+        : await runAll(lanes, dockerHost === undefined ? processControls : [...processControls, ...dockerControls], {
+            tries: () => 3,
+          });
     const { lines, failures, closing } = reportOf(plan, done, controls);
     if (engine.kind === 'unavailable') failures.push(`the docker half was left out: ${engine.reason}`);
     for (const line of lines) say(line);
@@ -56,4 +63,18 @@ function minutes(since: number): string {
   return ((performance.now() - since) / 60_000).toFixed(1);
 }
 
-process.exitCode = await main(process.argv.includes('--everything'));
+/** The case that a line of the report names. */
+function readCase(text: string): PlannedPoint {
+  const [, first, second, third, point] = /^(\w+) (\w+) (\w+) at (.+)$/.exec(text) ?? [];
+  const driver = driverNames.find((name) => name === first);
+  const scenario = scenarioNames.find((name) => name === second);
+  const kind = faultKinds.find((name) => name === third);
+  if (driver === undefined || scenario === undefined || kind === undefined || point === undefined)
+    throw new Error(`"${text}" names no case: it must read like "process success kill at storage.createRun:1:after"`);
+  return { driver, scenario, fault: { kind, point }, byTiming: false };
+}
+
+const { values } = parseArgs({
+  options: { everything: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
+process.exitCode = await main({ everything: values.everything, only: values.only });

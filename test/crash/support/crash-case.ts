@@ -1,6 +1,7 @@
 import type { Policy } from '../../../src/core/policy.ts';
 
-export type DriverName = 'process' | 'docker';
+export const driverNames = ['process', 'docker'] as const;
+export type DriverName = (typeof driverNames)[number];
 
 export const scenarioNames = [
   'success',
@@ -24,17 +25,19 @@ export const variantNames = [
 /** A deliberately broken Errand: a harness that does not catch it proves nothing. */
 export type VariantName = (typeof variantNames)[number];
 
-export type FaultKind =
+export const faultKinds = [
   /** The process dies there. */
-  | 'kill'
+  'kill',
   /** It stands still there while others recover, and then goes on. */
-  | 'stall'
+  'stall',
   /** It dies, and the request that it had sent reaches the engine only after the others have looked. */
-  | 'late'
+  'late',
   /** It goes on; the engine's answer is lost. */
-  | 'answerLost'
+  'answerLost',
   /** It dies, and when the runner has ended the platform starts it once more. */
-  | 'reboot';
+  'reboot',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
 
 export interface Fault {
   kind: FaultKind;

@@ -67,8 +67,9 @@ function row(kind: string, points: readonly Done<PlannedPoint>[]): string {
       .join(' ');
   const away = points.filter(({ outcome }) => !outcome.visited);
   return [
-    `${kind.padEnd(54)} ${visited.length} of ${points.length} visited (${numbers(visited)})`,
-    broken.length === 0 ? 'survived' : `NOT SURVIVED: ${numbers(broken)}`,
+    `${kind.padEnd(54)} ${visited.length} of ${points.length} visited${visited.length === 0 ? '' : ` (${numbers(visited)})`}`,
+    ...(visited.length === broken.length ? [] : ['survived']),
+    ...(broken.length === 0 ? [] : [`NOT SURVIVED: ${numbers(broken)}`]),
     ...(away.length === 0 ? [] : [`away by timing or unvisited: ${numbers(away)}`]),
   ].join(', ');
 }
