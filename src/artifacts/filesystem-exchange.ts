@@ -1,7 +1,6 @@
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { limits } from '../contract/limits.ts';
 import { outputNamePattern } from '../contract/names.ts';
 import type { Clock } from '../core/clock.ts';
@@ -50,10 +49,7 @@ export function filesystemExchange(ref: AttemptRef, options: FilesystemExchangeO
         const handle = await unlessMissing(open(join(paths.collected, 'files', name)));
         if (handle === undefined) return undefined;
         const { size } = await handle.stat();
-        const body = Readable.toWeb(
-          handle.createReadStream(),
-        ) as NodeReadableStream<Uint8Array> as ReadableStream<Uint8Array>;
-        return { bytes: size, body };
+        return { bytes: size, body: Readable.toWeb(handle.createReadStream()) };
       }, given),
 
     async *watch(of, { signal }) {

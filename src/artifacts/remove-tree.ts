@@ -21,6 +21,9 @@ export const trashSuffix = '.trash';
 /** Calls between two pauses, so that the event loop is never kept for longer than some milliseconds. */
 const callsPerTurn = 100;
 
+/** How often the trash is listed again where it has filled up meanwhile: two orchestrators at once need two or three. */
+const mostRounds = 50;
+
 /**
  * Removes a tree that somebody hostile has built. It is renamed away first, so that it is gone at once; then each directory found is renamed
  * up to the trash beside the others before it is emptied. So no path ever gets long, however deep the tree was, no symbolic link is ever
@@ -42,10 +45,14 @@ export async function removeTree(path: string, { signal }: Cancelable = {}): Pro
     openUp(path, root);
     ifThere(() => renameSync(path, freshName()));
   }
-  const queue = (ifThere(() => readdirSync(trash)) ?? []).map((name) => join(trash, name));
-  for (let item = queue.pop(); item !== undefined; item = queue.pop()) await takeApart(item);
-  if (problems.length === 0) tolerate(trash, () => rmdirSync(trash));
-  if (problems.length > 0) throw cannotRemove(trash, problems);
+  const queue: string[] = [];
+  // Somebody who removes the same tree at the same time moves directories up as well, after we have listed them.
+  for (let rounds = mostRounds; rounds > 0; rounds -= 1) {
+    queue.push(...(ifThere(() => readdirSync(trash)) ?? []).map((name) => join(trash, name)));
+    for (let item = queue.pop(); item !== undefined; item = queue.pop()) await takeApart(item);
+    if (problems.length === 0 && tryRemove(trash, rounds === 1)) break;
+    if (problems.length > 0) throw cannotRemove(trash, problems);
+  }
 
   async function takeApart(item: string): Promise<void> {
     const stat = lstatSync(item, { throwIfNoEntry: false });

@@ -1,7 +1,6 @@
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
-import { limits } from '../contract/limits.ts';
 import { scriptNamePattern } from '../contract/names.ts';
 import { instant } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
@@ -11,6 +10,7 @@ import { unlessMissing } from './file-errors.ts';
 import type { FileHashes } from './file-hashes.ts';
 import { openFlat, readRange } from './flat-file.ts';
 import type { ProcessLock } from './process-lock.ts';
+import { checkTaskFileName, checkTaskFileSize } from './task-file-errors.ts';
 
 export type TaskFiles = Pick<ArtifactStore, 'get' | 'describe' | 'put' | 'list' | 'delete'>;
 
@@ -58,7 +58,7 @@ export function taskFiles(options: {
           const facts = await hashes.of(file.handle, signal);
           const info = infoOf(name, facts);
           if (info.etag === ifNoneMatch) return { info, unchanged: true };
-          if (facts.bytes > limits.executableBytes) throw tooLarge(name, facts.bytes);
+          checkTaskFileSize(name, facts.bytes);
           const body = await readRange(file.handle, 0, facts.bytes);
           // Somebody may be overwriting it in place: what is handed out is what was hashed.
           if ((await hashes.of(file.handle, signal)).sha256 === facts.sha256 && body.length === facts.bytes)
@@ -72,8 +72,8 @@ export function taskFiles(options: {
     describe: (name, { signal } = {}) => describe(name, signal),
 
     async put(name, body, { ifMatch, ifNoneMatch, signal } = {}) {
-      checkName(name);
-      if (body.length > limits.executableBytes) throw tooLarge(name, body.length);
+      checkTaskFileName(name);
+      checkTaskFileSize(name, body.length);
       const target = join(directory, name);
       if (ifNoneMatch === '*') {
         const created = await lock(() => createFile(target, body, 0o600), { signal });
@@ -133,19 +133,4 @@ export function taskFiles(options: {
 
 function infoOf(name: string, facts: { sha256: string; bytes: number; modifiedAtMs: number }): ArtifactInfo {
   return { name, etag: facts.sha256, bytes: facts.bytes, modifiedAt: instant(facts.modifiedAtMs) };
-}
-
-function checkName(name: string): void {
-  if (scriptNamePattern.test(name)) return;
-  throw new ErrandError(
-    'invalidDefinition',
-    `${JSON.stringify(name.slice(0, 200))} is no file name here. Use letters, digits, ".", "_" and "-", and begin with a letter, a digit or "_".`,
-  );
-}
-
-function tooLarge(name: string, bytes: number): ErrandError {
-  return new ErrandError(
-    'bodyTooLarge',
-    `${name} has ${bytes} bytes; at most ${limits.executableBytes} are taken. Let the task fetch large data itself.`,
-  );
 }
