@@ -19,6 +19,8 @@ type Action =
   | { do: 'kill'; afterCalls: number }
   /** In the middle of what the orchestrators do by then. */
   | { do: 'bootSoon' | 'finishSoon' | 'cancelSoon'; afterCalls: number; container: number }
+  /** A client cancels, and the runner does something after so many further calls. */
+  | { do: 'race'; what: 'bootSoon' | 'finishSoon'; afterCalls: number; container: number }
   | { do: 'restart' | 'sweep' | 'second' };
 
 const timeouts = { queueSeconds: 600, startSeconds: 60, runSeconds: 120, graceSeconds: 5, totalSeconds: 1500 };
@@ -68,6 +70,15 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('platform' as const), reachable: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('restart' as const, 'sweep' as const, 'second' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('race' as const),
+      what: fc.constantFrom('bootSoon' as const, 'finishSoon' as const),
+      afterCalls: fc.nat({ max: 12 }),
+      container: anIndex,
+    }),
+  },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -196,6 +207,12 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
       case 'cancelSoon':
         soon(action.afterCalls, () => meanwhile(action.do, action.container));
         break;
+      case 'race': {
+        const asked = here.platform.containers.get(container)?.spec.runId;
+        soon(action.afterCalls, () => meanwhile(action.what, action.container));
+        if (asked !== undefined) await now.cancel(asked, 'bob');
+        break;
+      }
       case 'second':
         if (second !== undefined) break;
         second = orchestrator((await here.start()).context);
@@ -260,6 +277,7 @@ function ended(here: Installation, id: string): void {
     if (attempt.exitCode !== undefined) expect(attempt.exitCode).toBe(here.platform.exits.get(attempt.containerName));
     if (attempt.fencedAt !== undefined) expect(attempt.log?.complete).toBe(attempt.exitCode !== undefined);
   }
+  if (last.attempts.at(-1)?.exitCode === 0) expect(last.state, 'exit code 0 beats everything').toBe('succeeded');
   if (last.state === 'succeeded') expect(here.platform.exits.get(last.attempts.at(-1)?.containerName ?? '')).toBe(0);
 }
 
