@@ -50,9 +50,9 @@ export async function removeTree(path: string, { signal }: Cancelable = {}): Pro
   for (let rounds = mostRounds; rounds > 0; rounds -= 1) {
     queue.push(...(ifThere(() => readdirSync(trash)) ?? []).map((name) => join(trash, name)));
     for (let item = queue.pop(); item !== undefined; item = queue.pop()) await takeApart(item);
-    if (problems.length === 0 && tryRemove(trash, rounds === 1)) break;
-    if (problems.length > 0) throw cannotRemove(trash, problems);
+    if (problems.length > 0 || tryRemove(trash, rounds === 1)) break;
   }
+  if (problems.length > 0) throw cannotRemove(trash, problems);
 
   async function takeApart(item: string): Promise<void> {
     const stat = lstatSync(item, { throwIfNoEntry: false });
