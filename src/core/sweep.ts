@@ -41,6 +41,8 @@ export async function sweep(
     try {
       await work();
     } catch (error) {
+      // An end of this process in the middle of a sweep is no failure.
+      if (signal?.aborted === true) break;
       context.logger.error({ part, err: error }, 'a part of the sweep failed; it is tried again with the next');
     }
   }

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+
+import type { Control } from './support/controls.ts';
+import type { Outcome } from './support/lane.ts';
+import type { Plan, PlannedPoint } from './support/plan.ts';
+import { reportOf } from './support/report.ts';
+import type { Done } from './support/run-all.ts';
+
+const plan: Plan = { points: [], leftOut: [], problems: [] };
+const survived: Outcome = {
+  visited: true,
+  violations: [],
+  points: [],
+  runs: 1,
+  lost: 0,
+  startedTwice: 0,
+  containersLeft: 0,
+  seconds: 1,
+};
+
+function point(name: string, outcome: Partial<Outcome>, byTiming = false): Done<PlannedPoint> {
+  const crash: PlannedPoint = {
+    driver: 'process',
+    scenario: 'success',
+    fault: { kind: 'kill', point: name },
+    byTiming,
+  };
+  return { crash, outcome: { ...survived, ...outcome }, tries: 8 };
+}
+
+function control(violations: string[]): Done<Control> {
+  const crash: Control = {
+    variant: 'noFence',
+    shows: /executed 2 times/,
+    driver: 'process',
+    scenario: 'success',
+    fault: { kind: 'reboot', point: 'driver.create:1:after' },
+  };
+  return { crash, outcome: { ...survived, violations }, tries: 1 };
+}
+
+test('what was visited and survived passes, and the figures say so', () => {
+  const { failures, closing } = reportOf(
+    plan,
+    [point('storage.getRun:1:after', {})],
+    [control(['it was executed 2 times'])],
+  );
+  expect(failures).toEqual([]);
+  expect(closing).toBe('1 points, 1 crashes, 1 runs, 0 lost, 0 started twice, 0 containers left');
+});
+
+test('an unvisited point fails', () => {
+  const { failures } = reportOf(plan, [point('storage.getRun:1:after', { visited: false })], []);
+  expect(failures).toEqual(['process success kill at storage.getRun:1:after: not visited in 8 tries']);
+});
+
+test('a point that comes by timing may stay away where another of its kind was visited, and only there', () => {
+  const away = point('storage.getRun:9:after', { visited: false }, true);
+  expect(reportOf(plan, [away, point('storage.getRun:1:after', {})], []).failures).toEqual([]);
+  expect(reportOf(plan, [away, point('storage.getRun:1:before', {})], []).failures).toHaveLength(1);
+});
+
+test('a broken promise fails, and is counted', () => {
+  const { failures, closing } = reportOf(
+    plan,
+    [point('driver.create:1:after', { violations: ['twice'], startedTwice: 1 })],
+    [],
+  );
+  expect(failures).toEqual(['process success kill at driver.create:1:after: twice']);
+  expect(closing).toContain('1 started twice');
+});
+
+test('a control that is not caught, or by something else, fails', () => {
+  expect(reportOf(plan, [], [control([])]).failures).toHaveLength(1);
+  expect(reportOf(plan, [], [control(['the machine was slow'])]).failures).toHaveLength(1);
+});
+
+test('what went wrong without a fault fails', () => {
+  expect(reportOf({ ...plan, problems: ['no end'] }, [], []).failures).toEqual(['no end']);
+});
