@@ -27,7 +27,11 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** The least that a fresh container per request can cost: create, start, wait, remove. */
 async function bareContainer(docker: Docker): Promise<void> {
-  const container = await docker.createContainer({ Image: image, Entrypoint: ['/bin/true'], HostConfig: { Init: true } });
+  const container = await docker.createContainer({
+    Image: image,
+    Entrypoint: ['/bin/true'],
+    HostConfig: { Init: true },
+  });
   const ended = container.wait({ condition: 'next-exit' });
   await container.start();
   await ended;
@@ -80,18 +84,27 @@ async function main(): Promise<void> {
   try {
     const docker = dockerClient(engine.dockerHost);
     await buildImages(docker, { log });
-    const config = serverConfig({ ...process.env, DOCKER_HOST: engine.dockerHost, ERRAND_DATA_DIR: directory, ERRAND_DRIVER: 'docker' }, { driver: 'docker' });
+    const config = serverConfig(
+      { ...process.env, DOCKER_HOST: engine.dockerHost, ERRAND_DATA_DIR: directory, ERRAND_DRIVER: 'docker' },
+      { driver: 'docker' },
+    );
     const errand = await compose(config, { logger: silentLogger });
     await errand.orchestrator.ready();
     await errand.orchestrator.start();
     const executable = Buffer.from('#!/bin/sh\nexit 0\n');
     const definition = { dockerImage: image, scriptName: 'nothing.sh' };
     await errand.orchestrator.definitions.store('Nothing', { ...definition, taskName: 'Nothing' }, executable, {});
-    await errand.orchestrator.definitions.store('Waiting', { ...definition, taskName: 'Waiting', scriptName: 'sleep.sh', concurrency: { limit: 1 } }, Buffer.from('#!/bin/sh\nsleep 600\n'), {});
+    await errand.orchestrator.definitions.store(
+      'Waiting',
+      { ...definition, taskName: 'Waiting', scriptName: 'sleep.sh', concurrency: { limit: 1 } },
+      Buffer.from('#!/bin/sh\nsleep 600\n'),
+      {},
+    );
     log(await startLatency(errand, docker, 20));
     const { run } = await errand.orchestrator.accept({ ...nothing, taskName: 'Waiting' }, asker);
     log(await acceptLatency(errand, directory, 200));
-    for (const { id } of await errand.context.storage.openRuns({ limit: 1_000 })) await errand.orchestrator.cancel(id, 'bench');
+    for (const { id } of await errand.context.storage.openRuns({ limit: 1_000 }))
+      await errand.orchestrator.cancel(id, 'bench');
     await errand.orchestrator.waitForEnd(run.id, 60_000, new AbortController().signal);
     while ((await errand.context.storage.openRuns({ limit: 1 })).length > 0) await errand.context.clock.sleep(100);
     await errand.close();

@@ -90,12 +90,10 @@ export const attemptSchema = z
     signal: z.string().optional(),
     reason: z.enum(endReasons).optional(),
     message: z.string().optional(),
-    counted: z
-      .boolean()
-      .meta({
-        description:
-          'False where the fence proves that nothing was started: such an attempt does not count against retry.maxAttempts',
-      }),
+    counted: z.boolean().meta({
+      description:
+        'False where the fence proves that nothing was started: such an attempt does not count against retry.maxAttempts',
+    }),
     containerGone: z.boolean(),
     log: logFactsSchema.optional(),
   })

@@ -55,12 +55,10 @@ export const timeoutsSchema = z.strictObject({
     .default(3_600)
     .meta({ description: 'How long the executable may run (at most 6 days)' }),
   graceSeconds: seconds(1, 600).default(30).meta({ description: 'Between TERM and KILL' }),
-  totalSeconds: seconds(1, 5_184_000)
-    .optional()
-    .meta({
-      description:
-        'From accepting the request to its end, retries included. Default: 90,000, or what the other limits add up to where that is more',
-    }),
+  totalSeconds: seconds(1, 5_184_000).optional().meta({
+    description:
+      'From accepting the request to its end, retries included. Default: 90,000, or what the other limits add up to where that is more',
+  }),
 });
 
 export const retrySchema = z.strictObject({
@@ -175,13 +173,10 @@ export const taskDefinitionSchema = z
       .meta({
         description: 'How long the ended container is kept to look at; log and result are kept with the record',
       }),
-    allowUnfenced: z
-      .boolean()
-      .default(false)
-      .meta({
-        description:
-          'On platforms with signed URLs: run even where the image has no curl. The run then has no fence, no result and no complete log, and says so',
-      }),
+    allowUnfenced: z.boolean().default(false).meta({
+      description:
+        'On platforms with signed URLs: run even where the image has no curl. The run then has no fence, no result and no complete log, and says so',
+    }),
     enabled: z.boolean().default(true),
   })
   .meta({ id: 'TaskDefinition' });

@@ -129,7 +129,9 @@ describe('executables', () => {
     await store.put('task.sh', bytesOf(text));
     const stores = [store, filesystemArtifacts({ directory: data, clock: systemClock })];
     await Promise.all(
-      Array.from({ length: 12 }, (_, n) => stores[n % 2]?.exchange(sampleAttempt(n)).open(samplePlan('task.sh', text))),
+      Array.from({ length: 12 }, async (_, n) =>
+        stores[n % 2]?.exchange(sampleAttempt(n)).open(samplePlan('task.sh', text)),
+      ),
     );
     expect(await readdir(join(data, 'cache'))).toEqual([`${sha256Of(text)}-task.sh`]);
   });
