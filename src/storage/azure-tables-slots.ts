@@ -1,0 +1,63 @@
+import { fromInstant, instant, type Clock } from '../core/clock.ts';
+import type { Cancelable, SlotEntry, Storage } from '../core/ports/storage.ts';
+import { cells } from './azure-cell.ts';
+import { parsedSlotQueue, released, shown, slotQueueText, taken, type SlotQueue } from './azure-slot-queue.ts';
+import type { Table } from './azure-table.ts';
+import type { RunReferences } from './azure-tables-references.ts';
+import type { Texts } from './azure-texts.ts';
+
+type Slots = Pick<Storage, 'takeSlot' | 'releaseSlot' | 'slotQueue' | 'slotEntries'>;
+
+/** Queues of slots, each a value that changes as a whole. Who joins one is noted under its run first, so that removing the run finds all its places. */
+export function slots({
+  table,
+  texts,
+  clock,
+  references,
+}: {
+  table: Table;
+  texts: Texts;
+  clock: Clock;
+  references: RunReferences;
+}): Slots {
+  const queues = cells<SlotQueue>({
+    table,
+    texts,
+    clock,
+    kind: 'slot',
+    empty: [],
+    read: parsedSlotQueue,
+    write: slotQueueText,
+    prepare: async (key, before, after) => {
+      const known = new Set(before.map(({ holder }) => holder));
+      const joined = after.filter(({ holder }) => !known.has(holder));
+      await references.add(
+        joined.map(({ holder }) => ({ runId: holder, kind: 'slot', name: key })),
+        {},
+      );
+    },
+  });
+
+  return {
+    takeSlot: ({ key, holder, limit, at, units = 1 }, options: Cancelable = {}) =>
+      queues.change(key, (queue) => taken(queue, { holder, limit, units, since: fromInstant(at) }), options),
+
+    releaseSlot: (key, holder, options: Cancelable = {}) =>
+      queues.change(key, (queue) => released(queue, holder), options),
+
+    slotQueue: async (key, options: Cancelable = {}) => shown(key, await queues.get(key, options), instant),
+
+    async slotEntries({ before, limit, after }, options: Cancelable = {}) {
+      const found: SlotEntry[] = [];
+      for await (const { key, value } of queues.all(after?.key, options)) {
+        const sorted = shown(key, value, instant).toSorted((a, b) => (a.holder < b.holder ? -1 : 1));
+        for (const entry of sorted) {
+          const isSeen = after !== undefined && key === after.key && entry.holder <= after.holder;
+          if (!isSeen && entry.since < before) found.push(entry);
+          if (found.length >= limit) return found;
+        }
+      }
+      return found;
+    },
+  };
+}
