@@ -90,6 +90,27 @@ describe('queued', () => {
     expect(step).toMatchObject({ waiting: { message: expect.stringContaining('1 run of Demo under way') } });
   });
 
+  test('waits for its turn at its place', () => {
+    const placed = { ...run, place: { name: 'here', notBefore: instant(at(20)) } };
+    expect(next(placed, {}, 1)).toMatchObject({
+      do: 'wait',
+      until: at(20),
+      waiting: { reason: 'capacity', until: instant(at(20)) },
+    });
+    expect(next(placed, {}, 20)).toEqual({ do: 'takeSlots' });
+    const far = { ...run, place: { name: 'here', notBefore: instant(at(5000)) } };
+    expect(next(far, {}, 1)).toMatchObject({ do: 'wait', until: at(100) });
+  });
+
+  test('leaves a container whose removal has its turn later, and goes on', () => {
+    const left = { ...tried, containerGone: false, removeAt: instant(at(30)) };
+    expect(next({ ...run, attempts: [left] }, {}, 2)).toEqual({ do: 'takeSlots' });
+    expect(next({ ...run, attempts: [left] }, {}, 30)).toEqual({ do: 'removeContainer', attempt: left });
+    const over = ended({ attempts: [{ ...left, exitCode: 0 }] });
+    expect(next(over, {}, 2)).toEqual({ do: 'wait', until: at(30) });
+    expect(next(over, {}, 30)).toMatchObject({ do: 'removeContainer' });
+  });
+
   test('waits for a slot no longer than it may', () => {
     const full: Seen = { slots: { held: false, blockedBy: 'task:Demo', position: 0 } };
     expect(next(run, full, 90)).toMatchObject({ do: 'wait', until: at(100) });
@@ -161,6 +182,29 @@ describe('starting', () => {
     ],
   ] as const)('a container that is %s: whoever looks takes the fence', (_, container, why) => {
     expect(next(run, { container }, 2)).toMatchObject({ do: 'takeFence', fence: { why } });
+  });
+
+  test('a platform that refuses, has no room or is still at it says so', () => {
+    const refused: Observation = {
+      state: 'refused',
+      reason: 'imageUnavailable',
+      permanent: true,
+      message: 'no such image',
+    };
+    expect(next(run, { container: refused }, 2)).toMatchObject({
+      do: 'takeFence',
+      fence: { why: { kind: 'startFailed', reason: 'imageUnavailable', permanent: true }, message: 'no such image' },
+    });
+    const placed = starting({ definition, attempts: [{ ...created, region: 'here' }] });
+    const full: Observation = { state: 'noCapacity', message: 'full', retryAfterMs: 9 };
+    expect(next(placed, { container: full }, 2)).toMatchObject({
+      do: 'takeFence',
+      fence: { why: { kind: 'noCapacity', place: 'here', retryAfterMs: 9 }, message: 'full' },
+    });
+    const pending: Observation = { state: 'pending', phase: 'pulling' };
+    expect(next(run, { container: pending }, 2)).toEqual({ do: 'wait', until: at(2) + look, phase: 'pulling' });
+    for (const container of [refused, full, pending])
+      expect(next(running({ definition }), { container }, 10)).toMatchObject({ do: 'wait' });
   });
 
   test('a container that ended early is quoted', () => {

@@ -56,6 +56,7 @@ const table: [event: RunEvent, next: Partial<Record<RunState, RunState>>][] = [
   [canceled, { queued: 'canceled', starting: 'starting', running: 'running' }],
   [startedEvent, { starting: 'running' }],
   [fencedOff({ kind: 'notCreated' }), { starting: 'queued' }],
+  [fencedOff({ kind: 'noCapacity', place: 'here' }), { starting: 'queued' }],
   [fencedOff({ kind: 'canceled' }), { starting: 'canceled' }],
   [fencedOff({ kind: 'startTimeout' }), { starting: 'failed' }],
   [fencedOff({ kind: 'totalTimeout' }), { starting: 'timedOut' }],
@@ -150,6 +151,28 @@ describe('the fence in our hands', () => {
     expect(after && lastAttempt(after)?.counted).toBe(true);
     const second = starting({ definition: twice, attempts: [attempt(), attempt({ number: 2 })] });
     expect(transition(second, fencedOff(why), policy)?.state).toBe('failed');
+  });
+
+  test('a place without room is left alone for a while, and such an attempt never counts', () => {
+    const elsewhere = { place: 'there', until: instant(at + 5000) };
+    const over = { place: 'once', until: instant(at) };
+    const run = starting({ avoid: [over, elsewhere], attempts: [attempt({ region: 'here' })] });
+    const after = transition(run, fencedOff({ kind: 'noCapacity', place: 'here' }), policy);
+    expect(after).toMatchObject({
+      state: 'queued',
+      retryAt: instant(at),
+      attempts: [{ counted: false, reason: 'noCapacity' }],
+    });
+    expect(after?.avoid).toEqual([elsewhere, { place: 'here', until: instant(at + policy.noCapacityMs) }]);
+    const told = transition(run, fencedOff({ kind: 'noCapacity', place: 'here', retryAfterMs: 7 }), policy);
+    expect(told?.avoid?.at(-1)).toEqual({ place: 'here', until: instant(at + 7) });
+    const many = Array.from({ length: 20 }, (_, index) =>
+      attempt({ number: index + 1, counted: false, reason: 'noCapacity' }),
+    );
+    expect(
+      transition(starting({ attempts: [...many, attempt({ number: 21 })] }), fencedOff({ kind: 'notCreated' }), policy)
+        ?.state,
+    ).toBe('queued');
   });
 
   test('a refusal for good is not tried again', () => {
@@ -257,6 +280,7 @@ test('a run without attempts has no attempt to change', () => {
 describe('whatever happens in whatever order', () => {
   const why = fc.constantFrom(
     { kind: 'notCreated' } as const,
+    { kind: 'noCapacity', place: 'here' } as const,
     { kind: 'canceled' } as const,
     { kind: 'startTimeout' } as const,
     { kind: 'totalTimeout' } as const,
@@ -329,7 +353,8 @@ describe('whatever happens in whatever order', () => {
       expect(event).toMatchObject({ type: 'finished', result: { started: true, exitCode: 0 } });
     const fenced = next.attempts.filter(({ fencedAt }) => fencedAt !== undefined);
     expect(fenced.length).toBeLessThanOrEqual(next.definition.retry.maxAttempts);
-    expect(next.attempts.filter(({ counted }) => !counted).length).toBeLessThanOrEqual(policy.maxUncounted);
+    const nothingStarted = next.attempts.filter(({ counted, reason }) => !counted && reason !== 'noCapacity');
+    expect(nothingStarted.length).toBeLessThanOrEqual(policy.maxUncounted);
     if (isTerminal(next.state)) {
       expect(next).not.toHaveProperty('secrets');
       expect(next).toHaveProperty('endedAt');

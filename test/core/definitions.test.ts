@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { definitions } from '../../src/core/definitions.ts';
+import { startErrand } from './support/errand.ts';
+import { originalDocument } from './support/records.ts';
+
+const document = (changes: object = {}) => ({
+  taskName: 'T',
+  dockerImage: 'demo:local',
+  scriptName: 't.sh',
+  ...changes,
+});
+const executable = Buffer.from('#!/bin/sh\n');
+
+async function setUp() {
+  const errand = await startErrand();
+  const { artifacts, driver } = errand.process.context;
+  return { errand, artifacts, tasks: definitions(artifacts, driver) };
+}
+
+describe('a definition', () => {
+  test('is stored after its executable, and loaded as it was written and as it is meant', async () => {
+    const { errand, tasks } = await setUp();
+    errand.calls.length = 0;
+    const stored = await tasks.store('StopVM', originalDocument, executable, {});
+    expect(errand.calls.filter((call) => call === 'artifacts.put')).toHaveLength(2);
+    const loaded = await tasks.load('StopVM');
+    expect(loaded.document).toEqual(originalDocument);
+    expect(loaded).toEqual(stored);
+    expect(loaded.definition.timeouts.runSeconds).toBe(3600);
+  });
+
+  test('that was put there by hand is found at the next look, though the last one is remembered', async () => {
+    const { artifacts, tasks } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    const first = await tasks.load('T');
+    expect(await tasks.load('T')).toBe(first);
+    await artifacts.put('T.json', Buffer.from(JSON.stringify(document({ description: 'by hand' }))));
+    expect((await tasks.load('T')).definition.description).toBe('by hand');
+    await artifacts.delete('T.json');
+    await expect(tasks.load('T')).rejects.toMatchObject({ code: 'taskNotFound' });
+  });
+
+  test.each([
+    ['no JSON', '{', 'invalidDefinition', 'not JSON'],
+    ['no definition', '[]', 'invalidDefinition', 'not valid'],
+    ['of another task', JSON.stringify(document({ taskName: 'Other' })), 'invalidDefinition', 'make them the same'],
+  ])('that is %s is refused when it is used, and listed with its problem', async (_, text, code, message) => {
+    const { artifacts, tasks } = await setUp();
+    await artifacts.put('T.json', Buffer.from(text));
+    await expect(tasks.load('T')).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(await tasks.list()).toEqual([
+      { taskName: 'Demo', enabled: true, valid: true },
+      { taskName: 'T', enabled: false, valid: false, problem: expect.stringContaining(message) },
+    ]);
+  });
+
+  test.each(['../T', 'a/b', '', '.', '__proto__', 'constructor', 'T\0', 'T.json', 'x'.repeat(1000)])(
+    '%j is the name of none',
+    async (name) => {
+      const { errand, tasks } = await setUp();
+      errand.calls.length = 0;
+      await expect(tasks.load(name)).rejects.toMatchObject({ code: 'taskNotFound' });
+      await expect(tasks.remove(name, {})).rejects.toMatchObject({ code: 'taskNotFound' });
+      if (name !== 'constructor') expect(errand.calls).toEqual([]);
+    },
+  );
+});
+
+describe('storing', () => {
+  test.each([
+    [document({ colour: 'red' }), executable, 'invalidDefinition'],
+    [document({ taskName: 'Other' }), executable, 'invalidDefinition'],
+    [document({ resources: { cpu: 8 } }), executable, 'invalidDefinition'],
+    [document({ scriptName: 'none.sh' }), undefined, 'executableMissing'],
+  ])('%j changes nothing where it fails', async (given, bytes, code) => {
+    const { errand, tasks } = await setUp();
+    errand.calls.length = 0;
+    await expect(tasks.store('T', given, bytes, {})).rejects.toMatchObject({ code });
+    expect(errand.calls).not.toContain('artifacts.put');
+  });
+
+  test('over a version that one has not seen is refused', async () => {
+    const { tasks } = await setUp();
+    const { etag } = await tasks.store('T', document(), executable, {});
+    await tasks.store('T', document({ description: 'two' }), undefined, { ifMatch: etag });
+    await expect(
+      tasks.store('T', document({ description: 'three' }), undefined, { ifMatch: etag }),
+    ).rejects.toMatchObject({ code: 'preconditionFailed' });
+    await expect(tasks.remove('T', { ifMatch: etag })).rejects.toMatchObject({ code: 'preconditionFailed' });
+    expect((await tasks.load('T')).definition.description).toBe('two');
+  });
+});
+
+describe('removing', () => {
+  test('takes the executable along, unless another definition names it', async () => {
+    const { artifacts, tasks } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    await tasks.store('U', document({ taskName: 'U' }), undefined, {});
+    await tasks.remove('T', {});
+    expect(await artifacts.describe('t.sh')).toBeDefined();
+    await tasks.remove('U', {});
+    expect(await artifacts.describe('t.sh')).toBeUndefined();
+    await expect(tasks.remove('U', {})).rejects.toMatchObject({ code: 'taskNotFound' });
+  });
+
+  test('works for what is no definition at all', async () => {
+    const { artifacts, tasks } = await setUp();
+    await artifacts.put('T.json', Buffer.from('{'));
+    await tasks.remove('T', {});
+    expect(await artifacts.describe('T.json')).toBeUndefined();
+  });
+});

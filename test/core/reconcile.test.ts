@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import { instant } from '../../src/core/clock.ts';
+import { looker } from '../../src/core/looker.ts';
+import { reconciler } from '../../src/core/reconcile.ts';
+import { startErrand } from './support/errand.ts';
+import { t0 } from './support/records.ts';
+
+describe('wake-ups', () => {
+  test('one is scheduled before the record promises it, and no second one while it stands', async () => {
+    const errand = await startErrand();
+    const run = await errand.ask('Demo');
+    const { reconcile } = reconciler(errand.process.context, { create: (_, work) => work(), wake: () => undefined });
+    errand.calls.length = 0;
+    for (let looks = 0; looks < 5; looks += 1) await reconcile(run.id);
+    expect(errand.calls).not.toContain('queue.schedule');
+    expect(errand.calls).not.toContain('storage.updateRun');
+
+    errand.platform.boot(await errand.container(run.id));
+    errand.calls.length = 0;
+    await reconcile(run.id);
+    const written = errand.calls.filter((call) => call === 'queue.schedule' || call === 'storage.updateRun');
+    expect(written).toEqual(['storage.updateRun']);
+    const before = await errand.run(run.id);
+    await errand.advance(31_000);
+    const after = await errand.run(run.id);
+    expect(after.wakeId).not.toBe(before.wakeId);
+    expect(Date.parse(after.wakeAt)).toBeGreaterThan(errand.clock.now());
+  });
+
+  test('that cannot be scheduled is not promised', async () => {
+    const errand = await startErrand();
+    const run = await errand.ask('Demo');
+    errand.fail = (call) => {
+      if (call === 'queue.schedule') throw new Error('the queue is gone');
+    };
+    await errand.advance(31_000);
+    expect((await errand.run(run.id)).wakeId).toBe(run.wakeId);
+    expect(errand.calls.filter((call) => call === 'queue.schedule').length).toBeGreaterThan(1);
+    errand.fail = undefined;
+    await errand.advance(61_000);
+    expect((await errand.run(run.id)).wakeId).not.toBe(run.wakeId);
+  });
+
+  test('of another chain, of a closed run and of none are dropped after one read', async () => {
+    const errand = await startErrand();
+    const run = await errand.ask('Demo');
+    const done = await errand.ask('Demo');
+    await errand.runToEnd(done.id);
+    await errand.advance(1000);
+    const closed = await errand.run(done.id);
+    expect(closed.open).toBe(false);
+    const { onWakeUp, close } = looker(errand.process.context);
+    for (const wakeUp of [
+      { runId: run.id, wakeId: 'another' },
+      { runId: closed.id, wakeId: closed.wakeId },
+      { runId: '01m4rk0000000000000000000z', wakeId: run.wakeId },
+    ]) {
+      errand.calls.length = 0;
+      await onWakeUp(wakeUp);
+      expect(errand.calls).toEqual(['storage.getRun']);
+    }
+    errand.calls.length = 0;
+    await onWakeUp({ runId: run.id, wakeId: (await errand.run(run.id)).wakeId });
+    expect(errand.calls).toContain('exchange.fence');
+    await close();
+  });
+
+  test('stay one chain however often and by whomever a run is looked at', async () => {
+    const errand = await startErrand();
+    const run = await errand.ask('Demo');
+    errand.platform.boot(await errand.container(run.id));
+    for (let looks = 0; looks < 20; looks += 1) errand.platform.tell(run.id);
+    await errand.advance(300_000);
+    errand.calls.length = 0;
+    await errand.advance(300_000);
+    // A safety look every 30 seconds, and the sweep does not add to them.
+    const scheduled = errand.calls.filter((call) => call === 'queue.schedule').length;
+    expect(scheduled).toBeGreaterThanOrEqual(9);
+    expect(scheduled).toBeLessThanOrEqual(11);
+  });
+});
+
+describe('two at once', () => {
+  test('open one attempt and create one container', async () => {
+    const errand = await startErrand();
+    const other = await errand.start();
+    const { run } = await errand.orchestrator.accept(
+      { taskName: 'Demo', parameters: [], labels: {}, timeouts: {} },
+      { principal: 'ann' },
+    );
+    const hooks = { create: (_: unknown, work: () => Promise<void>) => work(), wake: () => undefined };
+    await Promise.all([
+      reconciler(errand.process.context, hooks).reconcile(run.id),
+      reconciler(other.context, hooks).reconcile(run.id),
+    ]);
+    await errand.settle();
+    expect(errand.platform.creates).toHaveLength(1);
+    expect((await errand.run(run.id)).attempts).toHaveLength(1);
+  });
+});
+
+describe('a platform that does not answer', () => {
+  test('proves nothing: the run stays where it is, says so, and goes on afterwards', async () => {
+    const errand = await startErrand();
+    const run = await errand.ask('Demo');
+    errand.platform.boot(await errand.container(run.id));
+    errand.platform.tell(run.id);
+    await errand.settle();
+    errand.platform.reachable = false;
+    errand.platform.vanish(await errand.container(run.id));
+    await errand.advance(120_000);
+    expect(await errand.run(run.id)).toMatchObject({ state: 'running', staleSince: expect.any(String) });
+    errand.platform.reachable = true;
+    await errand.advance(60_000);
+    expect(await errand.run(run.id)).toMatchObject({ state: 'lost', reason: 'vanished', open: false });
+    expect(await errand.run(run.id)).not.toHaveProperty('staleSince');
+  });
+});
+
+test('a storage that fails is logged, and the run is looked at again', async () => {
+  const errand = await startErrand();
+  const run = await errand.ask('Demo');
+  errand.platform.boot(await errand.container(run.id));
+  let failures = 3;
+  errand.fail = (call) => {
+    if (call === 'storage.getRun' && (failures -= 1) >= 0) throw new Error('the disk is gone');
+  };
+  errand.platform.tell(run.id);
+  await errand.settle();
+  expect(errand.logged.join('\n')).toContain('could not look at a run');
+  await errand.advance(16_000);
+  expect((await errand.run(run.id)).state).toBe('running');
+});
+
+test('a container of others under our name is left alone, and the run says so', async () => {
+  const errand = await startErrand();
+  const first = await errand.ask('Demo');
+  const spec = errand.platform.containers.get(await errand.container(first.id))?.spec;
+  if (spec === undefined) throw new Error('no container to copy');
+  errand.fail = (call, args) => {
+    if (call !== 'driver.create') return;
+    const { name } = args[0] as { name: string };
+    errand.platform.containers.set(name, {
+      spec: { ...spec, name, instanceId: 'another' },
+      state: 'running',
+      exitCode: 0,
+      createdAt: instant(t0),
+      nonce: '',
+      atWork: false,
+    });
+  };
+  const run = await errand.ask('Demo');
+  await errand.advance(400_000);
+  const name = await errand.container(run.id);
+  expect(await errand.run(run.id)).toMatchObject({ state: 'failed', reason: 'nameConflict', open: false });
+  expect(errand.platform.containers.get(name)?.spec.instanceId).toBe('another');
+});
