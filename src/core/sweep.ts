@@ -25,7 +25,7 @@ const page = 500;
  */
 export async function sweep(
   context: Context,
-  wake: (runId: string) => void,
+  wake: (runId: string) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<SweepReport> {
   const report: SweepReport = { woken: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
@@ -36,13 +36,14 @@ export async function sweep(
     records: () => deleteOld(context, report, signal),
     files: () => deleteStrayFiles(context, report, signal),
   };
+  const isOver = (): boolean => signal?.aborted === true;
   for (const [part, work] of Object.entries(parts)) {
-    if (signal?.aborted === true) break;
+    if (isOver()) break;
     try {
       await work();
     } catch (error) {
       // An end of this process in the middle of a sweep is no failure.
-      if (signal?.aborted === true) break;
+      if (isOver()) break;
       context.logger.error({ part, err: error }, 'a part of the sweep failed; it is tried again with the next');
     }
   }
@@ -51,13 +52,13 @@ export async function sweep(
 
 async function wakeOverdue(
   { storage, clock, policy }: Context,
-  wake: (runId: string) => void,
+  wake: (runId: string) => Promise<void>,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
   const dueBefore = instant(clock.now() - policy.leaseMs);
   for (const { id } of await storage.openRuns({ dueBefore, limit: page }, { signal })) {
-    wake(id);
+    await wake(id);
     report.woken += 1;
   }
 }
@@ -65,7 +66,7 @@ async function wakeOverdue(
 /** Joins containers with records: an open run looks after its own, anything else goes once it is older than any create takes. */
 async function removeOrphans(
   context: Context,
-  wake: (runId: string) => void,
+  wake: (runId: string) => Promise<void>,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -76,7 +77,7 @@ async function removeOrphans(
     const fate = fateOf(listed, run);
     if (fate === 'wanted') continue;
     if (fate === 'wake') {
-      wake(listed.runId);
+      await wake(listed.runId);
       continue;
     }
     await driver.remove(listed.name, { signal });
@@ -97,7 +98,7 @@ export function fateOf(listed: ListedRunner, run: RunRecord | undefined): 'wante
 
 async function freeSlots(
   { storage, clock, policy }: Context,
-  wake: (runId: string) => void,
+  wake: (runId: string) => Promise<void>,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -113,7 +114,7 @@ async function freeSlots(
       if (run?.open === true && run.slots.some((slot) => slot.key === key)) continue;
       const next = await storage.releaseSlot(key, holder, { signal });
       report.freedSlots += 1;
-      if (next !== undefined) wake(next);
+      if (next !== undefined) await wake(next);
     }
     const last = entries.at(-1);
     if (entries.length < page || last === undefined) return;
