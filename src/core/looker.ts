@@ -3,10 +3,20 @@ import type { WakeUp } from './ports/work-queue.ts';
 import { reconciler, type Outcome } from './reconcile.ts';
 import { currentAttempt, type RunRecord } from './run-record.ts';
 
+export interface LookerOptions {
+  /**
+   * False where the host may stop the process once its calls have been answered: then a look takes its creates with it, whoever else has to be looked
+   * at gets a wake-up of his own, and no exchange is watched. True unless given.
+   */
+  background?: boolean;
+}
+
 /** Looks at runs when there is a reason to, and keeps count of what is under way in this process. */
 export interface Looker {
-  /** Reconciles a run in the background. Whatever fails is logged, and looked at again. */
-  look(runId: string): void;
+  /** Reconciles a run, in the background where there is one: then it resolves at once. Whatever fails is logged, and looked at again. */
+  look(runId: string): Promise<void>;
+  /** Sees to it that somebody looks at a run soon: this process in the background, or whoever takes the wake-up. Throws where none could be scheduled. */
+  wake(runId: string): Promise<void>;
   /** Reconciles a run now. For callers that wait for the outcome. */
   reconcile(runId: string): Promise<Outcome>;
   /** The handler of the work queue: drops wake-ups of another chain. Throws where the run could not be looked at, so that the queue brings it again. */
@@ -19,8 +29,11 @@ export interface Looker {
 
 const retryLookMs = 5_000;
 
-export function looker(context: Context): Looker {
-  const { artifacts, clock, logger, storage } = context;
+/** The `wakeId` of a wake-up that belongs to no chain and is valid whatever the record says. */
+const anyChain = 'any';
+
+export function looker(context: Context, { background = true }: LookerOptions = {}): Looker {
+  const { artifacts, clock, logger, queue, storage } = context;
   const underWay = new Set<Promise<void>>();
   const looking = new Map<string, { again: boolean }>();
   const watches = new Map<string, { attempt: number; stop: AbortController }>();
@@ -28,12 +41,17 @@ export function looker(context: Context): Looker {
   let closed = false;
 
   const { reconcile } = reconciler(context, {
-    create: (run, work) => {
+    create: async (run, work) => {
+      if (!background) return work();
       track(work().then(() => look(run.id)));
-      return Promise.resolve();
     },
-    wake: (runId) => look(runId),
+    wake,
   });
+
+  async function wake(runId: string): Promise<void> {
+    if (background) await look(runId);
+    else await queue.schedule({ runId, wakeId: anyChain }, clock.now());
+  }
 
   function track(work: Promise<void>): void {
     const tracked = work
@@ -43,7 +61,7 @@ export function looker(context: Context): Looker {
   }
 
   /** One look at a time per run: what comes meanwhile is one more look after it. */
-  function look(runId: string): void {
+  async function look(runId: string): Promise<void> {
     if (closed) return;
     const current = looking.get(runId);
     if (current !== undefined) {
@@ -52,12 +70,12 @@ export function looker(context: Context): Looker {
     }
     const mine = { again: false };
     looking.set(runId, mine);
-    track(
-      lookNow(runId).finally(() => {
-        looking.delete(runId);
-        if (mine.again) look(runId);
-      }),
-    );
+    const looked = lookNow(runId).finally(() => {
+      looking.delete(runId);
+      return mine.again ? look(runId) : undefined;
+    });
+    track(looked);
+    if (!background) await looked;
   }
 
   async function lookNow(runId: string): Promise<void> {
@@ -65,7 +83,8 @@ export function looker(context: Context): Looker {
       after(runId, await reconcile(runId));
     } catch (error) {
       logger.error({ runId, err: error }, 'could not look at a run; it is looked at again');
-      if (!closed) clock.after(retryLookMs, () => look(runId));
+      // Without a background the wake-up that the record promises has to do.
+      if (!closed && background) clock.after(retryLookMs, () => track(look(runId)));
     }
   }
 
@@ -81,7 +100,7 @@ export function looker(context: Context): Looker {
     if (current?.attempt === attempt) return;
     current?.stop.abort();
     watches.delete(runId);
-    if (attempt === undefined || closed) return;
+    if (attempt === undefined || closed || !background) return;
     const stop = new AbortController();
     watches.set(runId, { attempt, stop });
     track(follow(runId, attempt, stop.signal));
@@ -89,7 +108,7 @@ export function looker(context: Context): Looker {
 
   async function follow(runId: string, attempt: number, signal: AbortSignal): Promise<void> {
     try {
-      for await (const _ of artifacts.exchange({ runId, attempt }).watch('state', { signal })) look(runId);
+      for await (const _ of artifacts.exchange({ runId, attempt }).watch('state', { signal })) await look(runId);
     } catch (error) {
       if (!signal.aborted)
         logger.warn({ runId, err: error }, 'the exchange of a run cannot be watched; wake-ups go on');
@@ -98,6 +117,7 @@ export function looker(context: Context): Looker {
 
   return {
     look,
+    wake,
     reconcile: async (runId) => {
       const outcome = await reconcile(runId);
       after(runId, outcome);
@@ -105,7 +125,7 @@ export function looker(context: Context): Looker {
     },
     onWakeUp: async ({ runId, wakeId }) => {
       const run = await storage.getRun(runId);
-      if (run === undefined || !run.open || run.wakeId !== wakeId) return;
+      if (run === undefined || !run.open || (run.wakeId !== wakeId && wakeId !== anyChain)) return;
       after(runId, await reconcile(runId));
     },
     onChange: (runId, callback) => {

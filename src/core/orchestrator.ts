@@ -6,8 +6,9 @@ import { amend } from './amend.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
 import { definitions, type Definitions } from './definitions.ts';
-import { looker, type Looker } from './looker.ts';
+import { looker, type Looker, type LookerOptions } from './looker.ts';
 import type { RunFilter } from './ports/storage.ts';
+import type { WakeUp } from './ports/work-queue.ts';
 import type { RunRecord } from './run-record.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
@@ -39,6 +40,10 @@ export interface Orchestrator {
   /** Looks after everything that is open: takes wake-ups, watches the platform, sweeps. */
   start(): Promise<void>;
   sweep(): Promise<SweepReport>;
+  /** Takes a wake-up that came from elsewhere than the consumer that `start` makes. Throws where the run could not be looked at: bring it again. */
+  onWakeUp(wakeUp: WakeUp): Promise<void>;
+  /** Something has happened to this run. Throws where it could not be looked at: say so again. */
+  onEvent(runId: string): Promise<void>;
   /** Throws where storage, artifact store or platform cannot be used. */
   ready(): Promise<void>;
   /** Finishes the steps under way, and leaves running tasks alone. */
@@ -50,10 +55,10 @@ const waitLookMs = 1_000;
 
 const openPage = 1_000;
 
-export function orchestrator(context: Context): Orchestrator {
+export function orchestrator(context: Context, options: LookerOptions = {}): Orchestrator {
   const { storage, artifacts, queue, driver, clock, logger, policy } = context;
   const tasks = definitions(artifacts, driver);
-  const looks: Looker = looker(context);
+  const looks: Looker = looker(context, options);
   const closing = new AbortController();
   const loops: Promise<void>[] = [];
 
@@ -73,19 +78,19 @@ export function orchestrator(context: Context): Orchestrator {
 
   async function watchPlatform(): Promise<void> {
     for await (const { runId } of driver.watch({ instanceId: context.instanceId, signal: closing.signal }))
-      looks.look(runId);
+      await looks.look(runId);
   }
 
   async function sweepAgainAndAgain(): Promise<void> {
     for (;;) {
-      await sweep(context, looks.look, closing.signal);
+      await sweep(context, looks.wake, closing.signal);
       await clock.sleep(policy.sweepEveryMs, { signal: closing.signal });
     }
   }
 
   /** Wake-ups may have died with the process that held them: every open run gets one look. */
   async function lookAtOpenRuns(): Promise<void> {
-    for (const { id } of await storage.openRuns({ limit: openPage })) looks.look(id);
+    for (const { id } of await storage.openRuns({ limit: openPage })) await looks.look(id);
   }
 
   function loop(name: string, work: () => Promise<void>): void {
@@ -100,7 +105,7 @@ export function orchestrator(context: Context): Orchestrator {
     definitions: tasks,
     accept: async (request, asker) => {
       const accepted = await accept(context, tasks, request, asker);
-      looks.look(accepted.run.id);
+      await looks.look(accepted.run.id);
       return accepted;
     },
     plan: (request) => plan(context, tasks, request),
@@ -118,14 +123,15 @@ export function orchestrator(context: Context): Orchestrator {
         timeouts: {},
       };
       const accepted = await accept(context, tasks, again, asker, earlier.id);
-      looks.look(accepted.run.id);
+      await looks.look(accepted.run.id);
       return accepted;
     },
     cancel: async (runId, by) => {
       const run = await changed(runId, (current) =>
         transition(current, { type: 'cancelRequested', by, at: clock.now() }, policy),
       );
-      looks.look(runId);
+      // Stopping a container may take longer than an answer may.
+      await looks.wake(runId);
       return run;
     },
     resolve: (runId, { outcome, note }, by) =>
@@ -163,7 +169,11 @@ export function orchestrator(context: Context): Orchestrator {
       await lookAtOpenRuns();
       loop('the sweep', sweepAgainAndAgain);
     },
-    sweep: () => sweep(context, looks.look),
+    sweep: () => sweep(context, looks.wake),
+    onWakeUp: (wakeUp) => looks.onWakeUp(wakeUp),
+    onEvent: async (runId) => {
+      await looks.reconcile(runId);
+    },
     ready: async () => {
       await Promise.all([storage.check(), artifacts.check(), driver.check()]);
     },

@@ -29,8 +29,8 @@ export interface Reconciler {
 export interface Hooks {
   /** An attempt was opened by us: create its container, in the background or not. */
   create(run: StartingRun, work: () => Promise<void>): Promise<void>;
-  /** Somebody may go on now that a slot is free. */
-  wake(runId: string): void;
+  /** Somebody may go on now that a slot is free. What it returns is awaited. */
+  wake(runId: string): unknown;
 }
 
 /** More steps than any run can take without waiting; beyond it two rules contradict each other. */
@@ -149,7 +149,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     if (choice !== undefined && 'until' in choice) {
       return wait(run, { do: 'wait', until: choice.until, waiting: { reason: 'capacity', message: choice.message } });
     }
-    for (const waiter of choice?.freed ?? []) hooks.wake(waiter);
+    for (const waiter of choice?.freed ?? []) await hooks.wake(waiter);
     if (choice?.place !== undefined && choice.notBefore > now) {
       const place = { name: choice.place, notBefore: instant(choice.notBefore) };
       await save(run, { ...run, slots: choice.slots, place });
@@ -228,7 +228,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     for (const { key } of run.slots) waiters.push(await storage.releaseSlot(key, run.id));
     // A run that waits for its next attempt joins the queues again later; an ended one never does.
     await (run.state === 'queued' ? saveBackoff(run) : save(run, { ...run, slots: [] }));
-    for (const waiter of waiters) if (waiter !== undefined && waiter !== run.id) hooks.wake(waiter);
+    for (const waiter of waiters) if (waiter !== undefined && waiter !== run.id) await hooks.wake(waiter);
     return again;
   }
 

@@ -25,7 +25,7 @@ const page = 500;
  */
 export async function sweep(
   context: Context,
-  wake: (runId: string) => Promise<void>,
+  wake: (runId: string) => unknown,
   signal?: AbortSignal,
 ): Promise<SweepReport> {
   const report: SweepReport = { woken: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
@@ -52,7 +52,7 @@ export async function sweep(
 
 async function wakeOverdue(
   { storage, clock, policy }: Context,
-  wake: (runId: string) => Promise<void>,
+  wake: (runId: string) => unknown,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -66,7 +66,7 @@ async function wakeOverdue(
 /** Joins containers with records: an open run looks after its own, anything else goes once it is older than any create takes. */
 async function removeOrphans(
   context: Context,
-  wake: (runId: string) => Promise<void>,
+  wake: (runId: string) => unknown,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -98,7 +98,7 @@ export function fateOf(listed: ListedRunner, run: RunRecord | undefined): 'wante
 
 async function freeSlots(
   { storage, clock, policy }: Context,
-  wake: (runId: string) => Promise<void>,
+  wake: (runId: string) => unknown,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
