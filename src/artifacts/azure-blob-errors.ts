@@ -94,7 +94,7 @@ function isIdentityError(error: Error): boolean {
 
 /** The SDK's own error holds the request with its authorization and, in details, what was signed: only what it said goes on. */
 function unavailable(error: RestError, message: string): ErrandError {
-  const cause = Object.assign(new Error(firstLine(error)), {
+  const cause = Object.assign(new Error(firstLine(error) || (azureCodeOf(error) ?? '')), {
     name: error.name,
     ...(error.statusCode === undefined ? {} : { statusCode: error.statusCode }),
     ...(azureCodeOf(error) === undefined ? {} : { code: azureCodeOf(error) }),

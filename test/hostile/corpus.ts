@@ -55,7 +55,7 @@ const unprocessable = (problem: Problem['code'], path: string) => ({
 });
 
 /** Names that try to leave the folder of the tasks, or to mean another one. None of them names a task. */
-const foreignTaskNames = [
+export const foreignTaskNames = [
   '../secrets/db.txt',
   'a/../../x',
   './Strict',

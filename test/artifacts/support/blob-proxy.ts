@@ -1,0 +1,60 @@
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Asked {
+  method: string;
+  /** Without the query. */
+  path: string;
+  query: URLSearchParams;
+}
+
+/** Pass it on; pass it on and lose the answer; or answer in Azure's place. */
+export type Decision = 'pass' | 'lose' | { status: number; code: string; headers?: Record<string, string> };
+
+export interface BlobProxy {
+  port: number;
+  seen: Asked[];
+  decide: (asked: Asked) => Decision;
+  stop(): void;
+}
+
+/** Stands between a client and Azurite, and shows what was asked for. Passes everything until it is told otherwise. */
+export async function startBlobProxy(target: string): Promise<BlobProxy> {
+  const { hostname, port } = new URL(target);
+  const seen: Asked[] = [];
+  const server = createServer((incoming, outgoing) => {
+    const url = new URL(incoming.url ?? '/', 'http://proxy');
+    const asked = { method: incoming.method ?? '', path: url.pathname, query: url.searchParams };
+    seen.push(asked);
+    const decision = proxy.decide(asked);
+    if (typeof decision === 'object') {
+      incoming.resume();
+      outgoing.writeHead(decision.status, { 'x-ms-error-code': decision.code, ...decision.headers }).end();
+      return;
+    }
+    const forward = request(
+      { hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
+      (answer) => {
+        if (decision === 'lose') {
+          answer.resume().on('end', () => outgoing.destroy());
+          return;
+        }
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(outgoing);
+      },
+    );
+    forward.on('error', () => outgoing.destroy());
+    incoming.pipe(forward);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const proxy: BlobProxy = {
+    port: (server.address() as AddressInfo).port,
+    seen,
+    decide: () => 'pass',
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+  return proxy;
+}
