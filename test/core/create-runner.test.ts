@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { orchestrator } from '../../src/core/orchestrator.ts';
 import { reconciler } from '../../src/core/reconcile.ts';
 import { startErrand, type Errand } from './support/errand.ts';
 
@@ -33,7 +32,7 @@ async function opened(errand: Errand, taskName = 'Demo') {
     if (run === undefined) throw new Error('the run is gone');
     return run;
   };
-  return { id, create, reconcile: () => reconcile(id), stored, context };
+  return { create, reconcile: () => reconcile(id), stored, context };
 }
 
 test('what was created is written down', async () => {
@@ -100,20 +99,33 @@ describe('whoever comes too late', () => {
     expect(errand.platform.creates).toEqual([]);
   });
 
-  test('removes the container that it has created for a run which was canceled meanwhile', async () => {
+  test('removes the container that it has created for a run which was canceled and cleaned up meanwhile', async () => {
     const errand = await startErrand();
-    const { id, create, reconcile, stored, context } = await opened(errand);
-    const creating = create();
-    const other = orchestrator(context);
-    await other.cancel(id, 'bob');
-    await reconcile();
-    await creating;
+    errand.platform.next = 'late';
+    const run = await errand.ask('Demo');
+    await errand.orchestrator.cancel(run.id, 'bob');
     await errand.settle();
-    const run = await stored();
-    expect(run.state).toBe('canceled');
+    expect(await errand.run(run.id)).toMatchObject({ state: 'canceled', open: false });
+    errand.platform.release();
+    await errand.settle();
+    expect(errand.platform.creates).toHaveLength(1);
     expect([...errand.platform.containers.keys()]).toEqual([]);
+  });
+
+  test('finds the fence taken, if its container boots before it is removed', async () => {
+    const errand = await startErrand();
+    errand.platform.next = 'late';
+    const run = await errand.ask('Demo');
+    await errand.orchestrator.cancel(run.id, 'bob');
+    await errand.settle();
+    errand.fail = (call) => {
+      if (call !== 'driver.remove') return;
+      for (const name of errand.platform.containers.keys()) errand.platform.boot(name);
+    };
+    errand.platform.release();
+    await errand.settle();
+    expect(errand.platform.creates).toHaveLength(1);
     expect(errand.platform.starts).toEqual([]);
-    await other.close();
   });
 });
 

@@ -21,8 +21,8 @@ export interface ScriptedContainer {
   atWork: boolean;
 }
 
-/** What comes of the next create: as it should, or as it can. */
-export type CreateOutcome = 'fine' | 'answerLost' | 'neverSent' | 'refused' | 'notStarted' | 'slow';
+/** What comes of the next create: as it should, or as it can. `slow` goes on until it is aborted, `late` until `release`, whatever is aborted. */
+export type CreateOutcome = 'fine' | 'answerLost' | 'neverSent' | 'refused' | 'notStarted' | 'slow' | 'late';
 
 export interface ScriptedPlatform {
   driver: RunnerDriver;
@@ -39,7 +39,9 @@ export interface ScriptedPlatform {
   onStart: (container: ScriptedContainer) => void;
   next: CreateOutcome;
   reachable: boolean;
-  /** Creates that go on until somebody aborts them. */
+  /** Lets the late creates go on. */
+  release(): void;
+  /** Creates that are slow or late, and under way. */
   hanging: number;
   maximumRunners: number;
   /** The runner boots: takes the fence, and starts user code if it has it. */
@@ -59,6 +61,7 @@ const log = 'one\ntwo\n';
 /** A platform whose containers do what a test says, and meet the orchestrator in the real exchange: the fence is a link, as the runner makes it. */
 export function scriptedPlatform(clock: Clock): ScriptedPlatform {
   const listeners = new Set<(runId: string) => void>();
+  const late: (() => void)[] = [];
   let nonces = 0;
 
   const platform: ScriptedPlatform = {
@@ -72,6 +75,9 @@ export function scriptedPlatform(clock: Clock): ScriptedPlatform {
     next: 'fine',
     reachable: true,
     hanging: 0,
+    release: () => {
+      for (const resolve of late.splice(0)) resolve();
+    },
     maximumRunners: 10,
     boot,
     finish,
@@ -173,6 +179,11 @@ export function scriptedPlatform(clock: Clock): ScriptedPlatform {
         await new Promise((_, reject) => {
           signal?.addEventListener('abort', () => reject(signal.reason as Error));
         }).finally(() => (platform.hanging -= 1));
+      }
+      if (outcome === 'late') {
+        platform.hanging += 1;
+        await new Promise<void>((resolve) => late.push(resolve));
+        platform.hanging -= 1;
       }
       if (outcome === 'refused') throw new StartRefused('startError', 'refused by the script', { permanent: false });
       if (outcome === 'neverSent') throw new Error('the request was never sent');
