@@ -12,6 +12,8 @@ export interface LifeContext {
   readonly services: DeploymentServices;
   readonly policy: 'Always' | 'OnFailure' | 'Never';
   readonly note: (status: ContainerStatus, name: string, message: string) => void;
+  /** How often the platform has ended the containers of the group to start them again. */
+  readonly mishaps: () => number;
   /** Called after the first start. */
   readonly started: () => void;
 }
@@ -38,20 +40,9 @@ async function recordEnd(
 export async function superviseContainer(
   plan: ContainerStart,
   status: ContainerStatus,
-  { group, sandbox, signal, services, policy, note, started }: LifeContext,
+  { group, sandbox, signal, services, policy, note, started, mishaps }: LifeContext,
 ): Promise<number> {
   const { clock, switches } = services;
-
-  /** Whether maintenance has ended this start. */
-  function maintenance(process: EngineProcess): { struck: () => boolean; cancel: () => void } {
-    let struck = false;
-    if (!switches.strikes('maintenanceRestart', group.region)) return { struck: () => false, cancel: () => undefined };
-    const cancel = clock.after(switches.get('maintenanceAfterMs'), () => {
-      struck = true;
-      process.kill(0).catch((error: unknown) => services.log(`Maintenance of ${group.name}: ${String(error)}`));
-    });
-    return { struck: () => struck, cancel };
-  }
 
   const restarts = (exitCode: number): boolean => {
     switch (policy) {
@@ -68,18 +59,19 @@ export async function superviseContainer(
     status.starts += 1;
     const process = await sandbox.start({ ...plan, start: status.starts });
     status.process = process;
+    // Who ended the group while this start was on its way found no process to end.
+    if (signal.aborted) await process.kill(0);
     status.lastLog = undefined;
     status.currentState = { state: 'Running', startTime: secondsInstant(clock.now()), detailStatus: '' };
     note(status, 'Created', `Created container ${plan.name}`);
     note(status, 'Started', `Started container ${plan.name}`);
     if (first) started();
 
-    const mishap = maintenance(process);
+    const before = mishaps();
     const exitCode = await process.exit;
-    mishap.cancel();
     await recordEnd(status, process, exitCode, services);
     signal.throwIfAborted();
-    if (!mishap.struck() && !restarts(exitCode)) return exitCode;
+    if (mishaps() === before && !restarts(exitCode)) return exitCode;
 
     await sleep(clock, switches.get('restartDelayMs'), signal);
     status.previousState = status.currentState;

@@ -58,6 +58,7 @@ export function deploy(
   const { signal } = ending;
   let sandbox: Sandbox | undefined;
   let changing = true;
+  let mishaps = 0;
 
   const all = [...(group.spec.properties.initContainers ?? []), ...group.spec.properties.containers];
   const note = (status: ContainerStatus, name: string, message: string): void => {
@@ -98,7 +99,7 @@ export function deploy(
       addEvent(group.events, clock, { name: 'Emulator', message: opened.warning, type: 'Warning' });
     await pull(opened);
 
-    const life = { group, sandbox: opened, signal, services, note };
+    const life = { group, sandbox: opened, signal, services, note, mishaps: () => mishaps };
     for (const container of group.spec.properties.initContainers ?? []) {
       const exit = await superviseContainer(containerStart(container), statusOf(container.name), {
         ...life,
@@ -136,20 +137,22 @@ export function deploy(
     group.provisioningState = failed ? 'Failed' : 'Succeeded';
     if (failed) endOperation(operation, 'Failed', { message: 'The container group could not be provisioned.' });
     else endOperation(operation, 'Succeeded');
-    if (group.spec.properties.priority === 'Spot' && switches.strikes('spotEviction', group.region)) evictLater();
+    if (group.spec.properties.priority === 'Spot' && switches.strikes('spotEviction', group.region))
+      strikeLater('spotEvictionAfterMs');
+    if (switches.strikes('maintenanceRestart', group.region)) strikeLater('maintenanceAfterMs');
   }
 
-  function evictLater(): void {
-    const cancel = clock.after(switches.get('spotEvictionAfterMs'), () => {
-      addEvent(group.events, clock, {
-        name: 'SpotEviction',
-        message: 'The spot container group is evicted.',
-        type: 'Warning',
-      });
-      group.state = 'Stopped';
-      end(0).catch((error: unknown) => services.log(`Evicting ${group.name}: ${String(error)}`));
+  /** The platform ends all containers, and starts them again in place. */
+  function strikeLater(after: 'spotEvictionAfterMs' | 'maintenanceAfterMs'): void {
+    const cancel = clock.after(switches.get(after), () => {
+      mishaps += 1;
+      killAll(0).catch((error: unknown) => services.log(`Restarting ${group.name}: ${String(error)}`));
     });
     signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  async function killAll(graceMs: number): Promise<void> {
+    await Promise.all([...group.containers.values()].map(async ({ process }) => await process?.kill(graceMs)));
   }
 
   async function conclude(): Promise<void> {
@@ -172,7 +175,7 @@ export function deploy(
 
   async function end(graceMs: number): Promise<void> {
     if (!signal.aborted) ending.abort(new Ended());
-    await Promise.all([...group.containers.values()].map(async ({ process }) => await process?.kill(graceMs)));
+    await killAll(graceMs);
     await done;
   }
 

@@ -9,6 +9,8 @@ type Json = Readonly<Record<string, unknown>>;
 const smallest = { cpu: 1, memoryInGB: 1 };
 const largest = { cpu: 31, memoryInGB: 240 };
 const mostContainers = 60;
+const mostVolumes = 20;
+const mostPorts = 5;
 
 const identityId =
   /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/Microsoft\.ManagedIdentity\/userAssignedIdentities\/[^/]+$/i;
@@ -61,6 +63,7 @@ function checkVolumes(properties: Json): string[] {
   const volumes = list(properties['volumes'], 'properties.volumes').map((item) => record(item, 'properties.volumes'));
   const names = volumes.map((volume) => name(volume['name'], 'properties.volumes.name'));
   noDoubles(names, 'properties.volumes');
+  demand(names.length <= mostVolumes, `A group has at most ${mostVolumes} volumes, not ${names.length}.`);
   for (const volume of volumes) {
     const kinds = ['emptyDir', 'secret', 'azureFile', 'gitRepo'].filter((kind) => volume[kind] !== undefined);
     demand(
@@ -120,11 +123,20 @@ function checkNetwork(properties: Json): void {
     const address = record(properties['ipAddress'], 'properties.ipAddress');
     oneOf(text(address['type'], 'properties.ipAddress.type'), ['Public', 'Private'], 'properties.ipAddress.type');
     ports(address['ports'], 'properties.ipAddress.ports');
+    const count = list(address['ports'], 'properties.ipAddress.ports').length;
+    demand(count <= mostPorts, `An address has at most ${mostPorts} ports, not ${count}.`);
   }
   for (const item of list(properties['subnetIds'], 'properties.subnetIds')) {
     const id = text(record(item, 'properties.subnetIds')['id'], 'properties.subnetIds.id');
     demand(subnetId.test(id), `'${id}' is not the resource id of a subnet.`);
   }
+  // Published for spot container groups: neither a public address nor a subnet.
+  const reachable =
+    properties['ipAddress'] !== undefined || list(properties['subnetIds'], 'properties.subnetIds').length > 0;
+  demand(
+    properties['priority'] !== 'Spot' || !reachable,
+    'A spot container group has neither an IP address nor a subnet.',
+  );
   if (properties['diagnostics'] === undefined) return;
   const { logAnalytics } = record(properties['diagnostics'], 'properties.diagnostics');
   if (logAnalytics !== undefined)
@@ -170,6 +182,10 @@ export function parseGroup(
   }
   tags(body['tags']);
   const properties = record(body['properties'], 'properties');
+  const foreign = ['standbyPoolProfile', 'containerGroupProfile', 'confidentialComputeProperties'].find(
+    (key) => properties[key] !== undefined,
+  );
+  if (foreign !== undefined) throw new ArmError(400, 'NotEmulated', `The emulator has no ${foreign}; leave it out.`);
   demand(properties['osType'] === 'Linux', "'properties.osType' has to be 'Linux' here.");
   oneOf(properties['restartPolicy'], ['Always', 'OnFailure', 'Never'], 'properties.restartPolicy');
   oneOf(properties['priority'], ['Regular', 'Spot'], 'properties.priority');

@@ -25,9 +25,6 @@ export interface GroupProperties {
   readonly diagnostics?: { readonly logAnalytics?: LogAnalytics };
   readonly subnetIds?: readonly { readonly id: string; readonly name?: string }[];
   readonly dnsConfig?: Readonly<Record<string, unknown>>;
-  /** Of API versions after 2023-05-01; kept and returned as they came. */
-  readonly standbyPoolProfile?: Readonly<Record<string, unknown>>;
-  readonly containerGroupProfile?: Readonly<Record<string, unknown>>;
 }
 
 export interface LogAnalytics {

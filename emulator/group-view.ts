@@ -39,15 +39,7 @@ function volumeView({ name, emptyDir, secret }: VolumeSpec): Json {
 }
 
 /** Properties that are returned as they came, where they came. */
-const echoed = [
-  'restartPolicy',
-  'osType',
-  'priority',
-  'subnetIds',
-  'dnsConfig',
-  'standbyPoolProfile',
-  'containerGroupProfile',
-] as const;
+const echoed = ['restartPolicy', 'osType', 'priority', 'subnetIds', 'dnsConfig'] as const;
 
 function secretFree(properties: GroupProperties): Json {
   const { imageRegistryCredentials, volumes, diagnostics, ipAddress } = properties;

@@ -185,7 +185,9 @@ export function createGroups(services: DeploymentServices, regions: readonly str
       });
     }
     try {
-      await Promise.all([group.deployment?.end(0), sleep(clock, switches.get('deleteMs'), closing.signal)]);
+      await group.deployment?.end(0);
+      const deleteMs = switches.get('deleteMs');
+      if (deleteMs > 0) await sleep(clock, deleteMs, closing.signal);
     } finally {
       groups.delete(keyOf(address));
       running.delete(keyOf(address));

@@ -19,7 +19,7 @@ function row<const Kind extends SwitchRow['kind']>(
 }
 
 const recorded = 'recorded traffic of 2022-07-11';
-const limits = 'Microsoft Learn, container-instances-resource-and-quota-limits';
+const limits = 'MicrosoftDocs/azure-docs, includes/container-instances-limits.md';
 const update = 'Microsoft Learn, container-instances-update';
 const assumed = 'assumed';
 
@@ -38,27 +38,27 @@ export const switchTable = {
     'ms',
     3000,
     'The metadata endpoint refuses connections in the first seconds of a group',
-    'Microsoft Learn, container-instances-managed-identity; duration assumed',
+    `reported by users; how and how long is ${assumed}`,
   ),
   restartDelayMs: row('ms', 1000, 'The platform waits before it starts an ended container again', assumed),
   restartAfterNonzero: row(
     'rate',
     0,
     'Under `Never` a container may be started again after a nonzero exit',
-    'Microsoft Learn, container-instances-restart-policy; how often is assumed',
+    `${assumed}; the published page on restart policies promises at most one run`,
   ),
   maintenanceRestart: row(
     'rate',
     0,
     'Maintenance ends the containers of a running group and starts them again in place',
-    'Microsoft Learn, container-instances-faq; how often is assumed',
+    `Azure/ALZ-PowerShell-Module#506; how often is ${assumed}`,
   ),
   maintenanceAfterMs: row('ms', 1000, 'When after its start maintenance hits a group', assumed),
   spotEviction: row(
     'rate',
     0,
-    'A group of priority `Spot` is ended when its capacity is wanted',
-    'Microsoft Learn, container-instances-spot-containers-overview; shape assumed',
+    'A group of priority `Spot` is evicted when its capacity is wanted, and starts again in place by itself',
+    `Microsoft Learn, container-instances-spot-containers-overview; how often is ${assumed}`,
   ),
   spotEvictionAfterMs: row('ms', 1000, 'When after its start a spot group is evicted', assumed),
   failedButRunning: row(
@@ -89,13 +89,13 @@ export const switchTable = {
     'flag',
     true,
     'PUT, PATCH, stop, start and restart are refused with 409 `ContainerGroupTransitioning` while a group changes',
-    'Microsoft Learn, container-instances-troubleshooting; for which verbs is assumed',
+    `Microsoft Learn, container group remains in transitioning state; for which verbs is ${assumed}`,
   ),
   registryError: row(
     'rate',
     0,
     'PUT is refused with 409 `RegistryErrorResponse`',
-    'Microsoft Learn, container-instances-troubleshooting',
+    `text as users report it; when is ${assumed}`,
   ),
   inaccessibleImage: row(
     'rate',
@@ -119,25 +119,25 @@ export const switchTable = {
     'count',
     300,
     'Creates per subscription and region in any hour; beyond: 429 with `Retry-After`',
-    `${limits}; a sliding window is assumed`,
+    `${limits}; a sliding window is ${assumed}`,
   ),
   createsPer5Minutes: row(
     'count',
     100,
     'Creates per subscription and region in any five minutes; beyond: 429',
-    `${limits}; a sliding window is assumed`,
+    `${limits}; a sliding window is ${assumed}`,
   ),
   deletesPerHour: row(
     'count',
     300,
     'Deletes per subscription and region in any hour; beyond: 429',
-    `${limits}; a sliding window is assumed`,
+    `${limits}; a sliding window is ${assumed}`,
   ),
   deletesPer5Minutes: row(
     'count',
     100,
     'Deletes per subscription and region in any five minutes; beyond: 429',
-    `${limits}; a sliding window is assumed`,
+    `${limits}; a sliding window is ${assumed}`,
   ),
   retryAfterInRealTime: row(
     'flag',
