@@ -46,7 +46,7 @@ export interface BeginOptions {
 }
 
 const publicCloud = 'https://management.azure.com';
-const pausesMs = [250, 1000] as const;
+const pausesMs = [200, 600] as const;
 const rateLimitHeader = 'x-ms-ratelimit-remaining-';
 /** Below this many requests left it is worth a line in the log. */
 const fewLeft = 10;
