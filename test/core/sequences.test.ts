@@ -21,7 +21,7 @@ type Action =
   | { do: 'bootSoon' | 'finishSoon' | 'cancelSoon'; afterCalls: number; container: number }
   /** A client cancels, and the runner does something after so many further calls. */
   | { do: 'race'; what: 'bootSoon' | 'finishSoon'; afterCalls: number; container: number }
-  | { do: 'restart' | 'sweep' | 'second' };
+  | { do: 'restart' | 'sweep' | 'second' | 'release' };
 
 const timeouts = { queueSeconds: 600, startSeconds: 60, runSeconds: 120, graceSeconds: 5, totalSeconds: 1500 };
 const everything = ['start', 'lost', 'exitCode', 'timeout'] as const;
@@ -65,11 +65,16 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant('nextCreate' as const),
-      outcome: fc.constantFrom<CreateOutcome>('answerLost', 'neverSent', 'refused', 'notStarted', 'slow'),
+      outcome: fc.constantFrom<CreateOutcome>('answerLost', 'neverSent', 'refused', 'notStarted', 'slow', 'late'),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('platform' as const), reachable: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('restart' as const, 'sweep' as const, 'second' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('restart' as const, 'sweep' as const, 'second' as const, 'release' as const),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -207,6 +212,9 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
       case 'cancelSoon':
         soon(action.afterCalls, () => meanwhile(action.do, action.container));
         break;
+      case 'release':
+        here.platform.release();
+        break;
       case 'race': {
         const asked = here.platform.containers.get(container)?.spec.runId;
         soon(action.afterCalls, () => meanwhile(action.what, action.container));
@@ -235,6 +243,7 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
   here.platform.reachable = true;
   here.platform.next = 'fine';
   pending = [];
+  here.platform.release();
   // Those, too, whose answer never came.
   const all = () => new Set([...accepted, ...here.history.map(({ id }) => id)]);
   const isOpen = () => [...all()].some((id) => stored(id)?.open !== false) || here.platform.containers.size > 0;
