@@ -33,31 +33,33 @@ ${Object.entries(switchTable)
   .join('\n')}
 `;
 
-const options = {
-  port: { type: 'string', default: '8085' },
-  host: { type: 'string', default: '127.0.0.1' },
-  engine: { type: 'string', default: 'docker' },
-  network: { type: 'string', default: 'bridge' },
-  region: { type: 'string', multiple: true },
-  https: { type: 'boolean', default: false },
-  ca: { type: 'string' },
-  factor: { type: 'string', default: '1' },
-  seed: { type: 'string', default: '1' },
-  switch: { type: 'string', multiple: true, default: [] },
-  help: { type: 'boolean', default: false },
-} as const;
+function readArguments() {
+  return parseArgs({
+    options: {
+      port: { type: 'string', default: '8085' },
+      host: { type: 'string', default: '127.0.0.1' },
+      engine: { type: 'string', default: 'docker' },
+      network: { type: 'string', default: 'bridge' },
+      region: { type: 'string', multiple: true },
+      https: { type: 'boolean', default: false },
+      ca: { type: 'string' },
+      factor: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      switch: { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
+}
 
-type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
-
-function number(values: Values, option: 'port' | 'factor' | 'seed'): number {
-  const value = Number(values[option]);
-  if (values[option].trim() === '' || Number.isNaN(value))
-    throw new Error(`--${option} takes a number, not ${JSON.stringify(values[option])}`);
+function number(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value))
+    throw new Error(`--${option} takes a number, not ${JSON.stringify(text)}`);
   return value;
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options });
+  const values = readArguments();
   if (values.help) {
     process.stdout.write(help);
     return;
@@ -65,12 +67,12 @@ async function main(): Promise<void> {
   if (values.engine !== 'docker' && values.engine !== 'instant')
     throw new Error(`--engine takes docker or instant, not ${values.engine}`);
   const emulator = await startEmulator({
-    port: number(values, 'port'),
+    port: number('port', values.port),
     host: values.host,
     engine: values.engine === 'docker' ? dockerEngine({ network: values.network }) : instantEngine(),
     tls: values.https,
-    factor: number(values, 'factor'),
-    seed: number(values, 'seed'),
+    factor: number('factor', values.factor),
+    seed: number('seed', values.seed),
     ...(values.region === undefined ? {} : { regions: values.region }),
     switches: Object.assign({}, ...values.switch.map(parseSwitch)) as ReturnType<typeof parseSwitch>,
     log: (line) => void process.stderr.write(`${line}\n`),

@@ -82,10 +82,10 @@ describe('answers are those that the real service gave', () => {
     expect(lowered(masked(created.body))).toEqual(lowered(masked(put?.body)));
     const recorded = new URL(put?.headers?.['Azure-AsyncOperation'].replace('{sub}', subscription) ?? '');
     expect(masked(operation.pathname + operation.search)).toEqual(masked(recorded.pathname + recorded.search));
-    for (const name of Object.keys(put?.headers ?? {})) expect(created.headers.get(name), name).not.toBeNull();
+    expect(Object.keys(put?.headers ?? {}).filter((name) => created.headers.get(name) === null)).toEqual([]);
     for (const name of ['pt1h', 'pt5m']) {
       const header = `x-ms-ratelimit-remaining-subscription-resource-requests-${name}`;
-      expect(created.headers.get(header)).toBe((put?.headers as Record<string, string>)[header]);
+      expect(created.headers.get(header)).toBe(new Headers(put?.headers).get(header));
     }
     expect([created.headers.get('location'), created.headers.get('retry-after')]).toEqual([null, null]);
   });
@@ -116,7 +116,7 @@ describe('answers are those that the real service gave', () => {
       'containers[0].properties.instanceView': undefined,
     };
     expect({ provisioningState, instanceView }).toEqual(excerpt);
-    const events = (lastPoll?.body?.properties as { events: unknown }).events;
+    const { events } = { events: [], ...(lastPoll?.body?.properties as object) };
     expect(masked(containers[0]?.properties.instanceView)).toEqual(masked({ ...view, events }));
   });
 
