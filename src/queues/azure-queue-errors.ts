@@ -31,7 +31,7 @@ export function queueError(error: unknown, host: string): unknown {
   const said = [status, code].filter((part) => part !== undefined).join(' ');
   const unavailable = (text: string, seconds = retryAfterSeconds): ErrandError =>
     new ErrandError('storageUnavailable', text, {
-      cause: error,
+      cause: plainError(error),
       ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
     });
   if (error.name.endsWith('AuthenticationError') || error.name.startsWith('Credential'))
@@ -56,4 +56,13 @@ export function queueError(error: unknown, host: string): unknown {
       `Queue storage at ${host} is out of order at the moment (${said}). Errand tries again by itself.`,
     );
   return error;
+}
+
+/** An error of the SDK without the request that it carries: that has a token, a signature or a signed URL in its headers or address. */
+function plainError(error: Error): Error {
+  const { status, code } = queueErrorFacts(error);
+  const plain = new Error(error.message.replaceAll(/([?&]sig=)[^&\s"]*/g, '$1…'));
+  plain.name = error.name;
+  if (error.stack !== undefined) plain.stack = error.stack.replace(error.message, plain.message);
+  return Object.assign(plain, { statusCode: status, code });
 }

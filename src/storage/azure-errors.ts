@@ -62,7 +62,7 @@ export function storageError(error: unknown, service: AzureService, host: string
   const said = [statusCode, code].filter((part) => part !== undefined).join(' ');
   const unavailable = (text: string, seconds = retryAfterSeconds): ErrandError =>
     new ErrandError('storageUnavailable', text, {
-      cause: error,
+      cause: plainError(error),
       ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
     });
 
@@ -98,4 +98,13 @@ function wayIn(code: string | undefined, service: AzureService): string {
     default:
       return role;
   }
+}
+
+/** An error of the SDK without the request that it carries: that has a token, a signature or a signed URL in its headers or address. */
+export function plainError(error: unknown): Error {
+  const { name, message, statusCode, code } = serviceError(error);
+  const plain = new Error(message.replaceAll(/([?&]sig=)[^&\s"]*/g, '$1…'));
+  plain.name = name;
+  if (error instanceof Error && error.stack !== undefined) plain.stack = error.stack.replace(message, plain.message);
+  return Object.assign(plain, { statusCode, code });
 }

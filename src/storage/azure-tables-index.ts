@@ -110,7 +110,8 @@ export function runIndex({
   async function verified(entry: OpenEntry, options: Cancelable): Promise<OpenEntry | undefined> {
     if (age(entry.at) < graceMs || age(entry.wakeAt) < graceMs) return entry;
     const stored = await records.head(entry.id, options);
-    if (stored?.open === true && stored.writers.includes(writeMark(entry))) return entry;
+    const isCurrent = stored?.version === entry.version && stored.writers.includes(writeMark(entry));
+    if (isCurrent && stored.open) return entry;
     if (stored?.open === true) {
       const run = await records.get(entry.id, options);
       if (run?.open !== true) return undefined;

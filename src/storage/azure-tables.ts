@@ -17,7 +17,7 @@ import { encodedName } from './azure-names.ts';
 import { azureTable } from './azure-table.ts';
 import { runIndex } from './azure-tables-index.ts';
 import { listedRuns } from './azure-tables-listing.ts';
-import { records, writeMark } from './azure-tables-records.ts';
+import { records, writeMark, type Head } from './azure-tables-records.ts';
 import { runReferences } from './azure-tables-references.ts';
 import { slots } from './azure-tables-slots.ts';
 import { textBlobs } from './azure-text-blobs.ts';
@@ -86,6 +86,15 @@ export function azureTablesStorage({
     if (clock.monotonic() - startedAt > graceMs / 2) await index.announce(run, undefined, options);
   }
 
+  /** The record is written and is what counts: an index that cannot be reached now is put right by whoever finds it behind. */
+  async function settled(run: RunRecord, before: Head | undefined, options: Cancelable): Promise<void> {
+    try {
+      await index.settle(run, before, options);
+    } catch (error) {
+      logger.warn({ runId: run.id, err: error }, 'a run was written, but not what the indexes say of it');
+    }
+  }
+
   async function storedKey(key: string, options: Cancelable): Promise<IdempotencyKey | undefined> {
     const entity = await stateTable.get(keyRow(key), options);
     if (entity === undefined) return undefined;
@@ -116,7 +125,7 @@ export function azureTablesStorage({
       await index.announce(run, undefined, options);
       if (await runs.create(run, options)) {
         await written(run, startedAt, options);
-        await index.settle(run, undefined, options);
+        await settled(run, undefined, options);
         return true;
       }
       const stored = await runs.get(run.id, options);
@@ -141,7 +150,7 @@ export function azureTablesStorage({
         await index.announce(run, before, options);
         if (await runs.replace(run, before, options)) {
           await written(run, startedAt, options);
-          await index.settle(run, before, options);
+          await settled(run, before, options);
           return true;
         }
         before = await runs.head(run.id, options);

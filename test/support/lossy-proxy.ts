@@ -7,6 +7,10 @@ export interface SeenRequest {
   method: string;
   /** Path and query, decoded. */
   url: string;
+  /** The SDK gives a request and its retries one id. */
+  id: string;
+  /** From 0: the try that this is of its request. */
+  tries: number;
   /** From 0, of all requests. */
   index: number;
 }
@@ -59,7 +63,9 @@ export async function startLossyProxy(target: string): Promise<LossyProxy> {
     const handle = async (): Promise<void> => {
       const { method = 'GET', url = '/', headers } = incoming;
       const body = Buffer.concat(await incoming.toArray());
-      const seen = { method, url: decodeURIComponent(url), index: proxy.requests.length };
+      const id = String(headers['x-ms-client-request-id']);
+      const tries = proxy.requests.filter((earlier) => earlier.id === id).length;
+      const seen = { method, url: decodeURIComponent(url), id, tries, index: proxy.requests.length };
       proxy.requests.push(seen);
       const fate = proxy.decide(seen);
       if (fate === 'loseRequest') return void outgoing.destroy();
