@@ -111,9 +111,11 @@ export function classifyGroup(group: ContainerGroup): AzureFailure | undefined {
     ({ name = '', message = '' }) => name.startsWith('InsufficientCapacity') || isCapacity(message),
   );
   if (full !== undefined) return { kind: 'noCapacity', message: full.message ?? 'The region has no capacity.' };
-  const said = events.findLast(({ type }) => type === 'Warning') ?? events.at(-1);
+  const said =
+    events.findLast(({ type, name = '' }) => type === 'Warning' || name.startsWith('Failed')) ??
+    instanceView?.events?.at(-1);
   const message = said?.message ?? 'Azure could not provision the container group, and gives no reason.';
-  const isImage = /pull|image|manifest|registry/i.test(`${said?.name} ${said?.message}`);
+  const isImage = /pull|image|manifest|registry/i.test(said?.message ?? '');
   return refuse(isImage ? 'imageUnavailable' : 'startError', false, message, '');
 }
 
