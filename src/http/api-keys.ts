@@ -35,6 +35,11 @@ export interface Principal {
 /** Who asks where no keys are configured. */
 export const localPrincipal: Principal = { name: 'local', scopes };
 
+/** Knows callers by what they show: an API key, or a token of somebody whom we trust. As {@link ApiKeys}, though it may have to ask elsewhere first. */
+export interface Callers {
+  find(shown: string, now: number): Principal | undefined | Promise<Principal | undefined>;
+}
+
 export interface ApiKeys {
   /** Undefined where the key is unknown, malformed or expired: callers cannot tell which. `now` in milliseconds since the epoch. */
   find(key: string, now: number): Principal | undefined;

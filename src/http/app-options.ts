@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { ArtifactStore } from '../core/ports/artifact-store.ts';
 import type { Storage } from '../core/ports/storage.ts';
-import type { ApiKeys, Principal } from './api-keys.ts';
+import type { Callers, Principal } from './api-keys.ts';
 
 export interface AppOptions {
   orchestrator: Orchestrator;
@@ -16,7 +16,7 @@ export interface AppOptions {
   /** Shown in the OpenAPI document. */
   version: string;
   /** Without keys everybody who reaches the app may do everything, and only requests from this machine are taken. */
-  keys?: ApiKeys | undefined;
+  keys?: Callers | undefined;
   /** Once it aborts, requests are answered with `shuttingDown` and event streams end. */
   closing?: AbortSignal | undefined;
   /** How long one event stream may last, in seconds; it then ends with `retry:` and the reader comes back. Without it, until the run has ended. */

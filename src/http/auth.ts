@@ -12,7 +12,8 @@ export function requireScope(
   const { scope } = route;
   return async (c, next) => {
     if (scope === undefined) return next();
-    const principal = keys === undefined ? localPrincipal : keys.find(presentedKey(c.req.raw.headers), clock.now());
+    const principal =
+      keys === undefined ? localPrincipal : await keys.find(presentedKey(c.req.raw.headers), clock.now());
     if (principal === undefined) {
       throw new ErrandError(
         'unauthorized',

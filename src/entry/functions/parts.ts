@@ -1,0 +1,67 @@
+import type { Clock } from '../../core/clock.ts';
+import { systemClock } from '../../core/clock.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Orchestrator } from '../../core/orchestrator.ts';
+import type { WorkQueue } from '../../core/ports/work-queue.ts';
+import { createApp } from '../../http/app.ts';
+import { azureConfig } from '../azure-config.ts';
+import { composeAzure } from '../compose-azure.ts';
+import type { Environment } from '../config.ts';
+import { packageVersion } from '../package-root.ts';
+import { door } from './door.ts';
+import { sweepChain, type SweepChain } from './sweep-chain.ts';
+
+/** What the functions work with. */
+export interface FunctionsParts {
+  fetch(request: Request): Response | Promise<Response>;
+  orchestrator: Orchestrator;
+  queue: Pick<WorkQueue, 'schedule'>;
+  clock: Clock;
+  chain: SweepChain;
+  close(): Promise<void>;
+}
+
+/** An answer may take 230 s to begin; a stream keeps an instance billed, so its reader is sent away in good time and comes back. */
+const streamSeconds = 120;
+
+/** Puts everything together from the settings. Throws `invalidConfiguration`. */
+export async function functionsParts(from: Environment, logger: Logger): Promise<FunctionsParts> {
+  const config = azureConfig(from);
+  const keys = door(config);
+  const errand = await composeAzure(config, { logger, background: false });
+  const { context, queue } = errand;
+  const chain = sweepChain(context, () => errand.orchestrator.sweep());
+  const orchestrator: Orchestrator = {
+    ...errand.orchestrator,
+    accept: (...given) => watched(errand.orchestrator.accept(...given)),
+    rerun: (...given) => watched(errand.orchestrator.rerun(...given)),
+  };
+
+  /** The run is accepted, whatever becomes of the chain: the timer starts one within the hour. */
+  async function watched<T>(accepting: Promise<T>): Promise<T> {
+    const accepted = await accepting;
+    await chain.ensure().catch((error: unknown) => {
+      logger.warn({ err: error }, 'no chain of sweeps could be started; the timer does it');
+    });
+    return accepted;
+  }
+
+  const app = createApp({
+    orchestrator,
+    artifacts: context.artifacts,
+    storage: context.storage,
+    clock: systemClock,
+    logger,
+    version: packageVersion(),
+    keys,
+    streamSeconds,
+  });
+  return {
+    fetch: (request) => app.fetch(request),
+    orchestrator,
+    queue,
+    clock: systemClock,
+    chain,
+    close: errand.close,
+  };
+}

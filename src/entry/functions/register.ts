@@ -1,0 +1,109 @@
+import type {
+  app as functionsApp,
+  HttpMethod,
+  HttpRequest,
+  HttpResponseInit,
+  InvocationContext,
+} from '@azure/functions';
+import { ErrandError, errorTable } from '../../contract/errors.ts';
+import { decodeMessage } from '../../queues/azure-queue-message.ts';
+import { settingNameOf, settingOf } from '../azure-setting-names.ts';
+import { defaultQueue } from '../azure-storage-config.ts';
+import type { Environment } from '../config.ts';
+import { functionsLogger } from './functions-logger.ts';
+import type { FunctionsParts } from './parts.ts';
+import { toRequest, toResponseInit } from './web-request.ts';
+
+const methods: HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'];
+
+/** On the hour. While runs are open, the queue has sweeps in shorter intervals. */
+const hourly = '0 0 * * * *';
+
+/**
+ * Registers the three functions: `api` (the whole HTTP API), `work` (wake-ups and events from the queue) and `sweep` (the safety net). Nothing else is
+ * loaded or connected before the first call: a host that only wants to know which functions there are has its answer at once.
+ */
+export function registerFunctions(app: typeof functionsApp, from: Environment): void {
+  const logger = functionsLogger(settingOf(from, 'ERRAND_LOG_LEVEL') ?? 'info');
+  let making: Promise<FunctionsParts> | undefined;
+
+  /** What failed is tried again by the next call: a storage account may answer by then. */
+  function parts(): Promise<FunctionsParts> {
+    making ??= import('./parts.ts')
+      .then(({ functionsParts }) => functionsParts(from, logger))
+      .catch((error: unknown) => {
+        making = undefined;
+        throw error;
+      });
+    return making;
+  }
+
+  async function api(request: HttpRequest): Promise<HttpResponseInit> {
+    try {
+      const { fetch } = await parts();
+      return toResponseInit(await fetch(toRequest(request)));
+    } catch (error) {
+      logger.error({ err: error }, 'a request could not be answered');
+      return failure(error);
+    }
+  }
+
+  async function work(entry: unknown): Promise<void> {
+    const message = decodeMessage(typeof entry === 'string' ? entry : JSON.stringify(entry));
+    if (message.kind === 'poison')
+      throw new ErrandError('invalidRequest', `a message of the work queue cannot be worked on: ${message.why}`);
+    const { orchestrator, queue, clock, chain } = await parts();
+    if (message.kind === 'event') return orchestrator.onEvent(message.runId);
+    const { wakeUp, at } = message;
+    // A queue hides a message for a week at most: longer waits are made of several.
+    if (at > clock.now() + earlyMs) return queue.schedule(wakeUp, at);
+    return chain.isOne(wakeUp) ? chain.go(wakeUp) : orchestrator.onWakeUp(wakeUp);
+  }
+
+  async function sweep(): Promise<void> {
+    const { orchestrator, chain } = await parts();
+    logger.info(await orchestrator.sweep(), 'swept');
+    await chain.ensure();
+  }
+
+  const within =
+    <T, R>(handler: (input: T) => Promise<R>) =>
+    (input: T, context: InvocationContext): Promise<R> =>
+      logger.within(context, () => handler(input));
+
+  app.setup({ enableHttpStream: true });
+  app.http('api', {
+    route: '{*path}',
+    methods,
+    authLevel: settingOf(from, 'ERRAND_AUTH_LEVEL') === 'anonymous' ? 'anonymous' : 'function',
+    handler: within(api),
+  });
+  app.storageQueue('work', {
+    queueName: settingOf(from, 'ERRAND_QUEUE') ?? defaultQueue,
+    // The name of a setting: that of the connection string where there is one, else of the host's own storage, whose identity is ours.
+    connection: settingNameOf(from, 'ERRAND_STORAGE_CONNECTION_STRING') ?? 'AzureWebJobsStorage',
+    handler: within(work),
+  });
+  app.timer('sweep', { schedule: hourly, handler: within(sweep) });
+  app.hook.appTerminate(async () => {
+    const made = making;
+    making = undefined;
+    await (await made)?.close();
+  });
+}
+
+/** Clocks of two machines may differ by this, in milliseconds: what is due by the queue's is due. */
+const earlyMs = 60_000;
+
+/** Where there is no app yet to answer, what it would have answered. */
+function failure(error: unknown): HttpResponseInit {
+  const code = error instanceof ErrandError ? error.code : 'internal';
+  const { status, title, retryable, fault } = errorTable[code];
+  const detail =
+    error instanceof ErrandError ? error.message : 'Errand could not start: the log of the function app says why';
+  return {
+    status,
+    headers: { 'Content-Type': 'application/problem+json' },
+    body: JSON.stringify({ type: `/docs/errors#${code}`, title, status, code, detail, retryable, fault }),
+  };
+}

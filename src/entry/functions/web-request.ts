@@ -1,0 +1,25 @@
+import { ReadableStream } from 'node:stream/web';
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+
+/** The host's own key: it has checked it, and the app knows nothing of it. */
+const hostKey = { query: 'code', header: 'x-functions-key' } as const;
+
+/** A request of the programming model as every other host gives it. */
+export function toRequest(request: HttpRequest): Request {
+  const url = new URL(request.url);
+  // Deleting a parameter that is not there would write the others anew.
+  if (url.searchParams.has(hostKey.query)) url.searchParams.delete(hostKey.query);
+  const headers = new Headers(request.headers);
+  headers.delete(hostKey.header);
+  const { method, body } = request;
+  return new Request(url, { method, headers, ...(body === null ? {} : { body, duplex: 'half' }) });
+}
+
+/** The answer, streamed as the app gives it. */
+export function toResponseInit({ status, headers, body }: Response): HttpResponseInit {
+  return {
+    status,
+    headers: Object.fromEntries(headers),
+    ...(body instanceof ReadableStream ? { body } : {}),
+  };
+}
