@@ -50,6 +50,21 @@ param createRunnerNetwork string = 'false'
 @description('Resource id of a NAT gateway, by which tasks in the network that is made reach the Internet.')
 param natGatewayResourceId string = ''
 
+@allowed(['true', 'false'])
+@description('Also send what containers write to Log Analytics. The key of the workspace is then a setting of the function app.')
+param containerLogs string = 'false'
+
+@allowed(['function', 'anonymous'])
+@description('Whether the Functions host asks for a function key before Errand asks for anything.')
+param authLevel string = 'function'
+
+@description('Application id, or its URI, that tokens of Entra ID must be for. Empty: such tokens are not taken.')
+param entraAudience string = ''
+
+@secure()
+@description('File of hashed API keys, in base64. Empty: API keys are not taken.')
+param apiKeysBase64 string = ''
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var makeNetwork = createRunnerNetwork == 'true' && empty(runnerSubnetResourceId)
@@ -208,17 +223,27 @@ module functionApp 'modules/function-app.bicep' = {
     instanceMemoryMB: int(instanceMemoryMB)
     identityResourceId: functionIdentity.outputs.resourceId
     identityClientId: functionIdentity.outputs.clientId
-    storageAccountName: storage.outputs.name
-    packageContainerName: storage.outputs.packageContainerName
+    storage: {
+      account: storage.outputs.name
+      package: storage.outputs.packageContainerName
+      tasks: storage.outputs.tasksContainerName
+      exchanges: storage.outputs.exchangesContainerName
+      queue: storage.outputs.queueName
+      tablePrefix: storage.outputs.tablePrefix
+    }
     applicationInsightsName: monitoring.outputs.applicationInsightsName
+    workspaceName: monitoring.outputs.workspaceName
+    containerLogs: containerLogs == 'true'
     secretKey: secretKey
+    apiKeysBase64: apiKeysBase64
+    door: {
+      authLevel: authLevel
+      entraAudience: entraAudience
+    }
     runs: {
       resourceGroup: runsGroup.name
       regions: empty(runRegions) ? location : runRegions
       namePrefix: namePrefix
-      queue: storage.outputs.queueName
-      tasksContainer: storage.outputs.tasksContainerName
-      exchangesContainer: storage.outputs.exchangesContainerName
       defaultIdentity: taskIdentity.outputs.resourceId
       identities: join(concat([taskIdentity.outputs.resourceId], otherTaskIdentities), ',')
       registries: empty(containerRegistryResourceId)

@@ -27,3 +27,4 @@ module applicationInsights 'br/public:avm/res/insights/component:0.6.0' = {
 }
 
 output applicationInsightsName string = applicationInsights.outputs.name
+output workspaceName string = workspace.outputs.name

@@ -6,8 +6,8 @@ param tags object
 
 var tasksContainerName = 'tasks'
 var exchangesContainerName = 'errand'
-var recordsContainerName = 'errand-records'
 var packageContainerName = 'deployment'
+var tablePrefix = 'errand'
 var queueName = 'errand-work'
 
 // Runners come from addresses that nobody knows beforehand, so the network is open; what protects the account is that every request is signed or has a token.
@@ -35,7 +35,7 @@ module account 'br/public:avm/res/storage/storage-account:0.26.2' = {
       containers: [
         { name: tasksContainerName, publicAccess: 'None' }
         { name: exchangesContainerName, publicAccess: 'None' }
-        { name: recordsContainerName, publicAccess: 'None' }
+        { name: '${tablePrefix}-records', publicAccess: 'None' }
         { name: packageContainerName, publicAccess: 'None' }
       ]
     }
@@ -47,9 +47,9 @@ module account 'br/public:avm/res/storage/storage-account:0.26.2' = {
     }
     tableServices: {
       tables: [
-        { name: 'errandruns' }
-        { name: 'errandindex' }
-        { name: 'errandstate' }
+        { name: '${tablePrefix}runs' }
+        { name: '${tablePrefix}index' }
+        { name: '${tablePrefix}state' }
       ]
     }
   }
@@ -57,6 +57,7 @@ module account 'br/public:avm/res/storage/storage-account:0.26.2' = {
 
 output name string = account.outputs.name
 output resourceId string = account.outputs.resourceId
+output tablePrefix string = tablePrefix
 output queueName string = queueName
 output tasksContainerName string = tasksContainerName
 output exchangesContainerName string = exchangesContainerName
