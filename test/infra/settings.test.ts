@@ -109,7 +109,7 @@ describe('settings', () => {
   test('Errand takes them, and understands what was meant', () => {
     expect(azureConfig(environment())).toMatchObject({
       storage: {
-        account: { blobs: 'https://sterrandx.blob.core.windows.net/' },
+        account: { blobs: expect.stringMatching(/^https:\/\/sterrandx\.blob\.core\.windows\.net\/?$/) },
         tasksContainer: 'tasks',
         exchangesContainer: 'errand',
         tablePrefix: 'errand',
