@@ -1,0 +1,24 @@
+import { logsSuite } from '../e2e/logs.ts';
+import { runsSuite } from '../e2e/runs.ts';
+import { tasksSuite } from '../e2e/tasks.ts';
+import { functionsHarness, type FunctionsHarness } from '../support/functions-host.ts';
+
+/** The programming model is one in a process, so the suites share the door; the last one out closes it. */
+let opening: Promise<FunctionsHarness> | undefined;
+let suitesLeft = 3;
+
+async function functions() {
+  opening ??= functionsHarness();
+  const { url, close } = await opening;
+  return {
+    url,
+    close: async () => {
+      suitesLeft -= 1;
+      if (suitesLeft === 0) await close();
+    },
+  };
+}
+
+runsSuite('Azure Functions', functions);
+logsSuite('Azure Functions', functions);
+tasksSuite('Azure Functions', functions);
