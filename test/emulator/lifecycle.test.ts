@@ -240,7 +240,7 @@ describe('a PUT over a group', () => {
     });
   });
 
-  test('transitioning: may be refused although nothing changes, as may a delete', async () => {
+  test('transitioning: may be refused although nothing changes, as may a delete, and a new group of the name', async () => {
     const { clock, put, emulator, client } = await held({ runMs: Infinity });
     await put();
     await clock.advance(10_000);
@@ -248,6 +248,9 @@ describe('a PUT over a group', () => {
     expect(await refusal(put('run', changed))).toMatchObject({ status: 409, code: 'ContainerGroupTransitioning' });
     expect(await refusal(client.containerGroups.beginDelete(resourceGroup, 'run'))).toMatchObject({ status: 409 });
     await client.containerGroups.beginDeleteAndWait(resourceGroup, 'run');
+    emulator.switches.set({ transitioning: 'next:1' });
+    expect(await refusal(put())).toMatchObject({ code: 'ContainerGroupTransitioning' });
+    await put();
   });
 });
 
