@@ -148,6 +148,7 @@ export function exchangeConformance(
         '{"version":1}',
         JSON.stringify({ ...sampleResult(''), exitCode: 256 }),
         `"${'x'.repeat(100_000)}"`,
+        `${JSON.stringify(sampleResult(''))}${' '.repeat(70_000)}`,
         '['.repeat(60_000),
       ];
       for (const [index, text] of bad.entries()) {
