@@ -30,8 +30,8 @@ export const fullConfigs: Record<string, Config> = {
   'two late requests at once': { ...one, late: 2, boots: 2 },
   'two orchestrators and all time limits': { ...one, workers: 2, total: 3, run: 2 },
   'two orchestrators and a second attempt': { ...one, workers: 2, maxAttempts: 2, start: 1 },
-  'a second attempt, late requests and second boots': { ...one, maxAttempts: 2, late: 1, boots: 2, start: 1 },
-  'a second attempt with every time limit': { ...one, maxAttempts: 2, total: 4 },
+  'a second attempt and late requests': { ...one, maxAttempts: 2, late: 1, start: 1, cancel: false },
+  'a second attempt and the time for everything': { ...one, maxAttempts: 2, start: 1, total: 3 },
 };
 
 /** Each rule of the protocol, taken away: where it is searched, and what the checker must find. */

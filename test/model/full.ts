@@ -4,7 +4,7 @@ import { fullConfigs } from './configs.ts';
 /** `npm run test:model`: the large searches, one line each; fails where one finds something. */
 for (const [name, config] of Object.entries(fullConfigs)) {
   const before = performance.now();
-  const { states, steps, settled, problem } = check(config, 30_000_000);
+  const { states, steps, settled, problem } = check(config, 16_000_000);
   const seconds = Math.round((performance.now() - before) / 1000);
   process.stdout.write(`${name}: ${states} states, ${steps} steps, ${settled} ways it ended, ${seconds} s\n`);
   if (problem === undefined) continue;
