@@ -56,7 +56,7 @@ export function instantEngine({
       });
       return {
         exit: Promise.race([live(), ended]),
-        log: async ({ bytes }) => Buffer.from(printed).subarray(-bytes),
+        log: async () => Buffer.from(printed),
         async kill() {
           ending.abort(new Error('The container is ended'));
         },

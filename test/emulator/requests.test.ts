@@ -228,6 +228,13 @@ describe('a PUT is checked', () => {
       principalId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       clientId: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
+    // The identity is the same, whichever group has it.
+    const second = await create(
+      bench,
+      'second',
+      group({ identity: { type: 'UserAssigned', userAssignedIdentities: { [identityId]: {} } } }),
+    );
+    expect(second.identity).toEqual(created.identity);
   });
 });
 
