@@ -45,12 +45,19 @@ describe('events', () => {
     });
   });
 
-  test.each([names.opened, names.log, names.output, names.file(0), names.collected, names.discarded, 'check'])(
-    'of %s wake nobody',
-    (blob) => {
-      expect(isDelivered(blob)).toBe(false);
-    },
-  );
+  test.each([
+    names.opened,
+    names.log,
+    names.output,
+    names.file(0),
+    names.collected,
+    names.discarded,
+    'check',
+    'fence',
+    'other/1/fence',
+  ])('of %s wake nobody', (blob) => {
+    expect(isDelivered(blob)).toBe(false);
+  });
 
   test('go into the work queue, as an identity', () => {
     expect(properties).toMatchObject({
