@@ -97,7 +97,8 @@ export function blobContainer(account: () => Promise<BlobAccount>, containerName
     async put(name, body, { contentType, metadata, ifMatch, ifNoneMatch, signal } = {}) {
       const client = await container();
       const blob = client.getBlockBlobClient(blobIn(client, name).name);
-      const bytes = Buffer.from(body);
+      // A text is encoded; an executable is not copied.
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
       const writer = randomUUID();
       const isConditional = ifMatch !== undefined || ifNoneMatch !== undefined;
       const conditions = {

@@ -9,6 +9,8 @@ interface WatchOptions {
   of: 'state' | 'log';
   /** The first pause; it grows by a half with each look that finds nothing new, to ten times as much. */
   pollMs: number;
+  /** Puts errors into our words. */
+  guard<T>(work: () => Promise<T>): Promise<T>;
   clock: Clock;
   logger: Logger;
   signal: AbortSignal;
@@ -19,35 +21,45 @@ const longest = 10;
 
 /** Blob storage tells nobody who is not on the internet: looks now and then. Yields at once, and after each look that found something new. */
 export async function* watchExchange(options: WatchOptions): AsyncGenerator<void, void, undefined> {
-  const { clock, logger, names, pollMs, signal } = options;
-  let seen = await look(options);
+  const { clock, guard, logger, names, pollMs, signal } = options;
+  const look = looker(options);
   let pause = pollMs;
   let isFailing = false;
-  yield;
+  let isNews = true;
   while (!signal.aborted) {
-    await clock.sleep(pause, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
-    pause = Math.min(pause * growth, pollMs * longest);
     try {
-      const now = await look(options);
+      isNews = (await guard(look)) || isNews;
       isFailing = false;
-      if (now === seen) continue;
-      seen = now;
-      pause = pollMs;
     } catch (error) {
       if (signal.aborted) return;
       if (!isFailing)
-        logger.warn({ folder: names.folder, err: error }, 'an exchange cannot be watched now; looking again');
+        logger.warn({ folder: names.folder, err: error }, 'an exchange cannot be watched now; it is looked at again');
       isFailing = true;
-      continue;
     }
-    yield;
+    if (isNews) {
+      isNews = false;
+      pause = pollMs;
+      yield;
+    }
+    await clock.sleep(pause, { signal }).catch(() => undefined);
+    pause = Math.min(pause * growth, pollMs * longest);
   }
 }
 
-/** Changes with what is looked at: which of fence and result are there, neither of which changes; or the log's ETag. */
-async function look({ exchanges, names, of, signal }: WatchOptions): Promise<string> {
-  const blobs = of === 'log' ? [names.log] : [names.fence, names.result];
-  const heads = await Promise.all(blobs.map((name) => exchanges.head(name, { signal })));
-  return heads.map((head) => head?.etag ?? '').join(' ');
+/** A look tells whether there is something new. Fence and result never change: what was found is not looked at again. */
+function looker({ exchanges, names, of, signal }: WatchOptions): () => Promise<boolean> {
+  const seen = new Map<string, string>();
+  return async () => {
+    const wanted = of === 'log' ? [names.log] : [names.fence, names.result].filter((name) => !seen.has(name));
+    const heads = await Promise.all(
+      wanted.map(async (name) => ({ name, head: await exchanges.head(name, { signal }) })),
+    );
+    let isNew = false;
+    for (const { name, head } of heads) {
+      if (head === undefined || seen.get(name) === head.etag) continue;
+      seen.set(name, head.etag);
+      isNew = true;
+    }
+    return isNew;
+  };
 }

@@ -55,7 +55,16 @@ export function azureExchange(ref: AttemptRef, options: AzureExchangeOptions): E
 
     async *watch(of, { signal }) {
       if (signal.aborted || pollMs === undefined) return;
-      yield* watchExchange({ exchanges, names, of, pollMs, clock, logger, signal });
+      yield* watchExchange({
+        exchanges,
+        names,
+        of,
+        pollMs,
+        guard: (work) => guard(work, { signal }),
+        clock,
+        logger,
+        signal,
+      });
     },
 
     discard: (given = {}) => guard(() => discard(exchanges, names, given), given),

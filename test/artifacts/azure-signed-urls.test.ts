@@ -321,16 +321,15 @@ describe('watching', () => {
       ),
     };
     const store = storeOn(azurite(), { connection, logger, pollMs: 10 });
-    let isUp = true;
-    proxy.decide = () => (isUp ? { status: 404, code: 'BlobNotFound' } : { status: 403, code: 'AuthorizationFailure' });
+    proxy.decide = () => ({ status: 403, code: 'AuthorizationFailure' });
     const stop = new AbortController();
     let seen = 0;
     const watching = (async () => {
       for await (const _ of store.exchange(freshAttempt()).watch('state', { signal: stop.signal })) seen += 1;
     })();
     await until(() => seen === 1);
-    isUp = false;
-    await until(() => warnings.length === 1);
+    await until(() => proxy.seen.length > 10);
+    expect(warnings).toHaveLength(1);
     proxy.decide = () => ({ status: 200, code: '', headers: { etag: '"0x1"' } });
     await until(() => seen === 2);
     stop.abort();
