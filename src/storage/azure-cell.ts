@@ -25,10 +25,9 @@ export interface CellsOptions<Value> {
   kind: string;
   /** The value where nothing is stored. What `write` makes `undefined` of is not stored. */
   empty: Value;
-  read: (text: string) => Value;
-  write: (value: Value) => string | undefined;
-  /** Before a new value is stored. Whatever it does stays done though the storing fails. */
-  prepare?: (key: string, before: Value, after: Value) => Promise<void>;
+  /** From and to what JSON can say. */
+  read: (stored: unknown) => Value;
+  write: (value: Value) => unknown;
 }
 
 interface Pending<Value> {
@@ -63,23 +62,22 @@ export function cells<Value>(options: CellsOptions<Value>): Cells<Value> {
     readWhole(async () => {
       const entity = await table.get(keyOf(key), cancel);
       if (entity === undefined) return { value: empty, entity, writers: [] };
-      const text = await texts.load(entity, cancel);
-      if (text === undefined) return 'replaced';
+      const loaded = await texts.load(entity, cancel);
+      if (loaded === 'replaced') return loaded;
       const writers = typeof entity['writers'] === 'string' ? (JSON.parse(entity['writers']) as string[]) : [];
-      return { value: options.read(text), entity, writers };
+      return { value: options.read(loaded.value), entity, writers };
     });
 
   /** False where another was faster. */
   async function store(key: string, before: Stored<Value>, value: Value, mark: string): Promise<boolean> {
     const { entity } = before;
-    await options.prepare?.(key, before.value, value);
-    const text = options.write(value);
+    const written = options.write(value);
     let isStored: boolean;
-    if (text === undefined) {
+    if (written === undefined) {
       // Whoever finds it gone or changed makes its changes again, on what is there then: that nobody is left in an empty queue can be said twice.
       isStored = entity === undefined || (await table.remove(keyOf(key), { etag: entity.etag }));
     } else {
-      const properties = await texts.store(`${kind}/${encodedName(key)}`, text, {});
+      const { properties } = await texts.store(`${kind}/${encodedName(key)}`, written, {});
       const writers = JSON.stringify([...before.writers, mark].slice(-rememberedWriters));
       const next = { ...keyOf(key), key, writers, ...properties };
       const etag = await (entity === undefined ? table.insert(next, {}) : table.replace(next, entity.etag, {}));
@@ -148,8 +146,8 @@ export function cells<Value>(options: CellsOptions<Value>): Cells<Value> {
       for await (const page of table.pages(filter, cancel)) {
         for (const entity of page) {
           const key = String(entity['key']);
-          const text = await texts.load(entity, cancel);
-          yield { key, value: text === undefined ? (await load(key, cancel)).value : options.read(text) };
+          const loaded = await texts.load(entity, cancel);
+          yield { key, value: loaded === 'replaced' ? (await load(key, cancel)).value : options.read(loaded.value) };
         }
       }
     },

@@ -57,16 +57,19 @@ export function shown(key: string, queue: SlotQueue, instantOf: (ms: number) => 
 }
 
 /** Rows without the names of their fields: 2,000 of them are some 100 KB. */
-export function slotQueueText(queue: SlotQueue): string | undefined {
+export function slotRows(queue: SlotQueue): unknown {
   if (queue.length === 0) return undefined;
-  return JSON.stringify(
-    queue.map(({ holder, held, units, limit, since }) => [holder, held ? 1 : 0, units, limit, since]),
-  );
+  return queue.map(({ holder, held, units, limit, since }) => [holder, held ? 1 : 0, units, limit, since]);
 }
 
-export function parsedSlotQueue(text: string): SlotQueue {
-  const rows = JSON.parse(text) as [string, number, number, number, number][];
-  return rows.map(([holder, held, units, limit, since]) => ({ holder, held: held === 1, units, limit, since }));
+export function slotQueueOf(rows: unknown): SlotQueue {
+  return (rows as [string, number, number, number, number][]).map(([holder, held, units, limit, since]) => ({
+    holder,
+    held: held === 1,
+    units,
+    limit,
+    since,
+  }));
 }
 
 function heldUnits(queue: SlotQueue): number {

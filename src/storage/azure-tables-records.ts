@@ -66,11 +66,10 @@ export function records(table: Table, texts: Texts): Records {
     options: Cancelable,
     send: (entity: Entity) => Promise<string | undefined>,
   ): Promise<boolean> {
-    const text = JSON.stringify(run);
-    const properties = await texts.store(textFolder(run.id), text, options);
-    const etag = await send(runEntity(run, { properties, writers, size: text.length }));
+    const { properties, size } = await texts.store(textFolder(run.id), run, options);
+    const etag = await send(runEntity(run, { properties, writers, size }));
     if (etag !== undefined) {
-      heads.set(run.id, { ...headFacts(run), writers, size: text.length, etag, ...blobName(properties) });
+      heads.set(run.id, { ...headFacts(run), writers, size, etag, ...blobName(properties) });
       return true;
     }
     const stored = await head(run.id, options);
@@ -90,10 +89,10 @@ export function records(table: Table, texts: Texts): Records {
           heads.delete(id);
           return undefined;
         }
-        const text = await texts.load(entity, options);
-        if (text === undefined) return 'replaced';
+        const loaded = await texts.load(entity, options);
+        if (loaded === 'replaced') return loaded;
         heads.set(id, headOf(entity));
-        return parseRecord(text);
+        return recordOf(loaded);
       }),
 
     head,
@@ -118,8 +117,8 @@ export function records(table: Table, texts: Texts): Records {
     },
 
     async parse(entity, options) {
-      const text = await texts.load(entity, options);
-      return text === undefined ? undefined : parseRecord(text);
+      const loaded = await texts.load(entity, options);
+      return loaded === 'replaced' ? undefined : recordOf(loaded);
     },
   };
 }
@@ -182,8 +181,8 @@ function blobName(properties: TextProperties | StoredEntity): { blob?: string } 
 }
 
 /** Only this driver writes records, so what comes back has the type that went in. */
-function parseRecord(text: string): RunRecord {
-  return JSON.parse(text) as RunRecord;
+function recordOf({ value }: { value: unknown }): RunRecord {
+  return value as RunRecord;
 }
 
 export function knownState(state: unknown): RunState | undefined {

@@ -1,6 +1,6 @@
 import type { Cancelable } from '../core/ports/storage.ts';
-import { inOrder } from './azure-in-order.ts';
 import { encodedName, quoted } from './azure-names.ts';
+import { recent } from './azure-recent.ts';
 import type { Key, Table } from './azure-table.ts';
 
 export interface Reference {
@@ -14,20 +14,23 @@ export interface Reference {
  * What is stored elsewhere on behalf of a run. Written before it, and removed after it: killed between the two, a reference leads to nothing, and that is fine.
  */
 export interface RunReferences {
-  add(references: readonly Reference[], options: Cancelable): Promise<void>;
+  add(reference: Reference, options: Cancelable): Promise<void>;
   of(runId: string, options: Cancelable): Promise<Reference[]>;
   remove(reference: Reference, options: Cancelable): Promise<void>;
 }
 
-const concurrency = 16;
+/** References in memory: a run that asks for its slot again and again writes one. */
+const rememberedReferences = 10_000;
 
 export function runReferences(table: Table): RunReferences {
+  const written = recent<true>(rememberedReferences);
+
   return {
-    async add(references, options) {
-      const written = inOrder(references, concurrency, (reference) =>
-        table.upsert({ ...keyOf(reference), kind: reference.kind, name: reference.name }, options),
-      );
-      for await (const _ of written);
+    async add(reference, options) {
+      const key = keyOf(reference);
+      if (written.get(remembered(key)) !== undefined) return;
+      await table.upsert({ ...key, kind: reference.kind, name: reference.name }, options);
+      written.set(remembered(key), true);
     },
 
     async of(runId, options) {
@@ -40,7 +43,9 @@ export function runReferences(table: Table): RunReferences {
     },
 
     async remove(reference, options) {
-      await table.remove(keyOf(reference), options);
+      const key = keyOf(reference);
+      written.delete(remembered(key));
+      await table.remove(key, options);
     },
   };
 }
@@ -51,4 +56,8 @@ function partition(runId: string): string {
 
 function keyOf({ runId, kind, name }: Reference): Key {
   return { partitionKey: partition(runId), rowKey: `${kind}-${encodedName(name)}` };
+}
+
+function remembered({ partitionKey, rowKey }: Key): string {
+  return `${partitionKey} ${rowKey}`;
 }

@@ -1,7 +1,7 @@
 import { fromInstant, instant, type Clock } from '../core/clock.ts';
 import type { Cancelable, SlotEntry, Storage } from '../core/ports/storage.ts';
 import { cells } from './azure-cell.ts';
-import { parsedSlotQueue, released, shown, slotQueueText, taken, type SlotQueue } from './azure-slot-queue.ts';
+import { released, shown, slotQueueOf, slotRows, taken, type SlotQueue } from './azure-slot-queue.ts';
 import type { Table } from './azure-table.ts';
 import type { RunReferences } from './azure-tables-references.ts';
 import type { Texts } from './azure-texts.ts';
@@ -26,21 +26,16 @@ export function slots({
     clock,
     kind: 'slot',
     empty: [],
-    read: parsedSlotQueue,
-    write: slotQueueText,
-    prepare: async (key, before, after) => {
-      const known = new Set(before.map(({ holder }) => holder));
-      const joined = after.filter(({ holder }) => !known.has(holder));
-      await references.add(
-        joined.map(({ holder }) => ({ runId: holder, kind: 'slot', name: key })),
-        {},
-      );
-    },
+    read: slotQueueOf,
+    write: slotRows,
   });
 
   return {
-    takeSlot: ({ key, holder, limit, at, units = 1 }, options: Cancelable = {}) =>
-      queues.change(key, (queue) => taken(queue, { holder, limit, units, since: fromInstant(at) }), options),
+    async takeSlot({ key, holder, limit, at, units = 1 }, options: Cancelable = {}) {
+      await references.add({ runId: holder, kind: 'slot', name: key }, options);
+      const joining = { holder, limit, units, since: fromInstant(at) };
+      return queues.change(key, (queue) => taken(queue, joining), options);
+    },
 
     releaseSlot: (key, holder, options: Cancelable = {}) =>
       queues.change(key, (queue) => released(queue, holder), options),

@@ -76,8 +76,8 @@ export function azureTablesStorage({
     ...shared,
     kind: 'rate',
     empty: [],
-    read: (text) => JSON.parse(text) as number[],
-    write: (given) => JSON.stringify(given),
+    read: (stored) => stored as number[],
+    write: (given) => given,
   });
   let knownInstanceId: string | undefined;
 
@@ -182,7 +182,7 @@ export function azureTablesStorage({
       for (;;) {
         const stored = await storedKey(key, options);
         if (stored !== undefined) return stored;
-        await references.add([{ runId, kind: 'key', name: key }], options);
+        await references.add({ runId, kind: 'key', name: key }, options);
         if ((await stateTable.insert({ ...keyRow(key), requestHash, runId }, options)) !== undefined) return claim;
       }
     },

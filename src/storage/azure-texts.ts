@@ -15,15 +15,22 @@ export type TextProperties = Record<string, string>;
 
 const pieceName = (index: number): string => `text${String(index).padStart(2, '0')}`;
 
-/** Cuts a text into pieces for properties, never through a surrogate pair, which no property could hold. */
+/**
+ * JSON with every other character than ASCII escaped: it may be cut anywhere, and passes services that take the bytes of a character apart (Azurite 3.37 does,
+ * where one lies across two of its buffers).
+ */
+export function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Cuts a text into pieces for properties. */
 export function textPieces(text: string): TextProperties {
   const pieces: TextProperties = {};
-  for (let start = 0, index = 0; start < text.length; index += 1) {
-    let end = Math.min(start + pieceUnits, text.length);
-    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
-    pieces[pieceName(index)] = text.slice(start, end);
-    start = end;
-  }
+  for (let index = 0; index * pieceUnits < text.length; index += 1)
+    pieces[pieceName(index)] = text.slice(index * pieceUnits, (index + 1) * pieceUnits);
   return pieces;
 }
 
@@ -39,15 +46,15 @@ export function blobOf(entity: StoredEntity): string | undefined {
   return typeof entity['blob'] === 'string' ? entity['blob'] : undefined;
 }
 
-/** Where texts of any size lie: in the entity as long as it has room, else in a blob of its own that the entity names. */
+/** Where values of any size lie, as JSON: in the entity as long as it has room, else in a blob of its own that the entity names. */
 export interface Texts {
   /**
-   * The properties for an entity that is about to be written. A blob is written first, under a name that nobody else uses: killed before the entity is
-   * written, nobody knows of it, and what was there stays whole.
+   * The properties for an entity that is about to be written, and the length of the text. A blob is written first, under a name that nobody else uses:
+   * killed before the entity is written, nobody knows of it, and what was there stays whole.
    */
-  store(folder: string, text: string, options: Cancelable): Promise<TextProperties>;
-  /** Undefined where the blob was replaced since the entity was read: read the entity again. */
-  load(entity: StoredEntity, options: Cancelable): Promise<string | undefined>;
+  store(folder: string, value: unknown, options: Cancelable): Promise<{ properties: TextProperties; size: number }>;
+  /** `replaced` where the blob was since the entity was read: read the entity again. */
+  load(entity: StoredEntity, options: Cancelable): Promise<{ value: unknown } | 'replaced'>;
   /** Removes a blob that no entity names any more. */
   discard(properties: TextProperties | StoredEntity | undefined, options: Cancelable): Promise<void>;
   /** Removes everything in a folder, also what crashes have left in it. */
@@ -56,15 +63,18 @@ export interface Texts {
 
 export function texts(blobs: TextBlobs): Texts {
   return {
-    async store(folder, text, options) {
-      if (text.length <= inlineUnits) return textPieces(text);
+    async store(folder, value, options) {
+      const text = asciiJson(value);
+      const size = text.length;
+      if (size <= inlineUnits) return { properties: textPieces(text), size };
       const blob = `${folder}/${randomUUID()}`;
       await blobs.put(blob, text, options);
-      return { blob };
+      return { properties: { blob }, size };
     },
     async load(entity, options) {
       const blob = blobOf(entity);
-      return blob === undefined ? joinedPieces(entity) : blobs.get(blob, options);
+      const text = blob === undefined ? joinedPieces(entity) : await blobs.get(blob, options);
+      return text === undefined ? 'replaced' : { value: JSON.parse(text) };
     },
     async discard(properties, options) {
       const blob = properties?.['blob'];
@@ -84,8 +94,4 @@ export async function readWhole<T>(read: () => Promise<T | 'replaced'>): Promise
     'storageCorrupt',
     'A record names a blob that is not there. Somebody has deleted from the blob container of the records: restore it (soft delete), or delete the run.',
   );
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
 }
