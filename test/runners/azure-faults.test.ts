@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { InstantStart, Outcome, SwitchValues } from '../../emulator/server.ts';
@@ -154,14 +157,15 @@ describe('what is seen of a group', () => {
 
   test('a container that is started again after a nonzero exit is running again, and its last exit counts', async () => {
     const made = await harness(
-      { restartAfterNonzero: 1, restartDelayMs: 100 },
-      { behaviour: ({ start }) => (start === 1 ? { exitCode: 3 } : { runMs: 100 }) },
+      { restartAfterNonzero: 1, restartDelayMs: 300 },
+      { behaviour: ({ start }) => (start === 1 ? { exitCode: 3 } : { runMs: 500 }) },
     );
     const spec = await made.prepare('');
     await made.driver.create(spec);
-    expect(await seen(made.driver, spec.name)).toMatchObject({ state: 'exited', exitCode: 3 });
+    const over = ({ state }: Observation): boolean => state === 'exited';
+    expect(await seen(made.driver, spec.name, over)).toMatchObject({ exitCode: 3 });
     expect(await seen(made.driver, spec.name, ({ state }) => state === 'running')).toBeTruthy();
-    expect(await seen(made.driver, spec.name, ({ state }) => state === 'exited')).toMatchObject({ exitCode: 0 });
+    expect(await seen(made.driver, spec.name, over)).toMatchObject({ exitCode: 0 });
     expect(await made.starts(spec)).toBe(2);
   });
 
@@ -178,7 +182,7 @@ describe('what is seen of a group', () => {
     const made = await harness({}, { behaviour: () => ({ log, exitCode: 1 }) });
     const spec = await made.prepare('');
     await made.driver.create(spec);
-    const end = await seen(made.driver, spec.name);
+    const end = await seen(made.driver, spec.name, ({ state }) => state === 'exited');
     if (end.state !== 'exited') throw new Error(`it is ${end.state}`);
     expect(end.tail.endsWith('the last words')).toBe(true);
     expect(end.tail.length).toBeLessThanOrEqual(4096);
@@ -237,10 +241,32 @@ describe('a group that is to go', () => {
     await expect(made.driver.remove(made.name)).rejects.toMatchObject({ ...open, retryAfterSeconds: 5 });
   });
 
-  test('is asked for once where that was accepted: deletes are counted', async () => {
-    const made = await started({});
-    await made.driver.remove(made.name);
-    expect(count(made, 'DELETE')).toBe(1);
+  test.each([
+    ['DELETE', 202, (driver: RunnerDriver) => driver.remove('one')],
+    ['POST', 204, (driver: RunnerDriver) => driver.stop('one', { graceSeconds: 1 })],
+  ] as const)('is asked for once, by %s, where that was accepted and takes a while', async (method, status, end) => {
+    const came: (string | undefined)[] = [];
+    const tags = { 'errand-run': 'r', 'errand-attempt': '1', 'errand-instance': 'i' };
+    const instanceView = { currentState: { state: 'Running' } };
+    const group = { tags, properties: { containers: [{ name: 'runner', properties: { instanceView } }] } };
+    const gone = { error: { code: 'ResourceNotFound', message: 'It is not there.' } };
+    const server = createServer((request, response) => {
+      came.push(request.method);
+      const there = came.length < 6;
+      response.writeHead(request.method === method ? status : there ? 200 : 404, {
+        'content-type': 'application/json',
+      });
+      response.end(request.method === method ? undefined : JSON.stringify(there ? group : gone));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { driver } = await harness({}, { driver: { connection: { endpoint, allowInsecure: true } } });
+    await end(driver);
+    expect(came).toEqual(['GET', method, 'GET', 'GET', 'GET', 'GET']);
   });
 
   test('is stopped as soon as it has started, where it is being created', async () => {
