@@ -53,13 +53,14 @@ export interface GroupMetadata {
 export async function serveMetadata(pid: number, endpoint: MetadataEndpoint): Promise<GroupMetadata> {
   const http = createServer(endpoint);
   const listening = await listenIn(pid);
-  listening.on('connection', (socket) => void http.emit('connection', socket));
+  // Not by its connections: those of a plain server are closed once the client has said all it has to say, answered or not.
+  http.listen(listening);
   return {
     close: () =>
       new Promise((resolve) => {
-        listening.close(() => resolve());
+        http.close(() => resolve());
         http.closeAllConnections();
-        http.close();
+        listening.close();
       }),
   };
 }
