@@ -53,7 +53,9 @@ export function blobContainer(account: () => Promise<BlobAccount>, containerName
   const container = async (): Promise<ContainerClient> => (await account()).service.getContainerClient(containerName);
 
   const ensure = async ({ signal }: Cancelable = {}): Promise<void> => {
-    await (await container()).createIfNotExists(abort(signal));
+    const client = await container();
+    // Readiness asks often, and a refused creation would show as an error in the account's metrics.
+    if (!(await client.exists(abort(signal)))) await client.createIfNotExists(abort(signal));
   };
 
   /** The first write of an installation meets no container; asking before each would cost everybody else a request. */
