@@ -22,19 +22,17 @@ export interface MessageHandlerOptions {
   onEvent: EventHandler | undefined;
   /** Seconds that a message is hidden when it is received, and again and again while it is handled. */
   visibilitySeconds: number;
-  /** Hides the wake-up anew until it is due. */
+  /** Before the second try, in seconds; doubles each time up to the longest. */
+  retrySeconds: { first: number; longest: number };
+  /** Sends the text anew, hidden until it is due. */
   chain: (text: string, at: number) => Promise<void>;
 }
 
 /** A message that was received more often than this is put aside: what it asks for has failed each time. As the queue trigger of Functions has it. */
 export const maximumReceives = 5;
 
-/** Before the second try, in seconds; doubles each time. */
-const firstRetrySeconds = 1;
-const longestRetrySeconds = 60;
-
 export function messageHandler(options: MessageHandlerOptions): MessageHandler {
-  const { queue, poison, clock, logger, visibilitySeconds } = options;
+  const { queue, poison, clock, logger, visibilitySeconds, retrySeconds } = options;
 
   /** Put aside first, deleted then: killed between the two, it is put aside twice. */
   async function putAside(message: ReceivedMessage, why: string): Promise<void> {
@@ -103,7 +101,7 @@ export function messageHandler(options: MessageHandlerOptions): MessageHandler {
     try {
       await attempt(message, signal);
     } catch (error) {
-      const seconds = Math.min(firstRetrySeconds * 2 ** (message.dequeueCount - 1), longestRetrySeconds);
+      const seconds = Math.min(retrySeconds.first * 2 ** (message.dequeueCount - 1), retrySeconds.longest);
       logger.warn(
         { err: error, messageId: message.id, failures: message.dequeueCount, delay: seconds * 1000 },
         'a wake-up failed and will be tried again',

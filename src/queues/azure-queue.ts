@@ -19,6 +19,8 @@ export interface AzureQueueOptions {
   concurrency?: number;
   /** Seconds for which a message is hidden from others while it is handled; renewed as long as the handler works. */
   visibilitySeconds?: number;
+  /** Before a failed message is tried a second time, in seconds; doubles each time up to the longest. */
+  retrySeconds?: { first: number; longest: number };
   /** Between two looks into an empty queue, in milliseconds: from the first to the second, doubling. */
   idleMs?: { shortest: number; longest: number };
   /** How long `close` lets handlers finish before it aborts their signal, in milliseconds. */
@@ -58,6 +60,7 @@ export function azureQueue({
   onEvent,
   concurrency = 32,
   visibilitySeconds = 60,
+  retrySeconds = { first: 1, longest: 60 },
   idleMs = { shortest: 200, longest: 5_000 },
   patienceMs = 10_000,
 }: AzureQueueOptions): AzureQueue {
@@ -141,7 +144,8 @@ export function azureQueue({
     consume(onWakeUp: WakeUpHandler) {
       if (loop !== undefined) throw new TypeError('the queue has a consumer already');
       const chain = (text: string, at: number) => send(text, at, {});
-      loop = receive(messageHandler({ queue, poison, clock, logger, onWakeUp, onEvent, visibilitySeconds, chain }));
+      const shared = { queue, poison, clock, logger, visibilitySeconds, retrySeconds };
+      loop = receive(messageHandler({ ...shared, onWakeUp, onEvent, chain }));
     },
 
     async close() {
