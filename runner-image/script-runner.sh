@@ -392,9 +392,12 @@ blob_start_shipping() {
   trap - USR2
 }
 
-# Seconds between blocks after $1 of them. An append blob has 50,000; these intervals make them last 6.7 days.
+# Seconds between blocks after $1 of them. An append blob has 50,000; these intervals make them last 6.7 days. At first
+# somebody may be watching: the first 50 looks at the log, of which this is number $2, come quickly.
 ship_pause() {
-  if [ "$1" -lt 300 ]; then
+  if [ "${2-51}" -le 50 ]; then
+    echo "$_brief"
+  elif [ "$1" -lt 300 ]; then
     echo 1
   elif [ "$1" -lt 1500 ]; then
     echo 3
@@ -409,12 +412,14 @@ ship_pause() {
 # stored twice. We are the only writer: a position that is refused after an answer was lost means that the block is there.
 # What is under way is in files, so that a second one can go on where a first was killed.
 ship() {
-  _position=0 _state='' _sent=0 _doubt=doubt _wait=1 _last='' _give_up=''
+  _position=0 _state='' _sent=0 _doubt=doubt _wait=1 _last='' _give_up='' _looks=0 _brief=0.2
   read -r _position _state <"$_scratch/shipped"
   trap '_last=1' USR2
   [ -z "${1-}" ] || _last=1
+  # Not every sleep knows parts of a second.
+  sleep 0.01 >/dev/null 2>&1 || _brief=1
   while :; do
-    _ending=$_last
+    _ending=$_last _looks=$((_looks + 1))
     if [ ! -s "$_scratch/block" ]; then
       _doubt=
       tail -c "+$((_position + 1))" "$_log" | head -c 4194304 >"$_scratch/block"
@@ -424,7 +429,7 @@ ship() {
         echo "$_position done" >"$_scratch/shipped"
         exit 0
       fi
-      rest "$(ship_pause $_sent)"
+      rest "$(ship_pause $_sent $_looks)"
       continue
     fi
     _size=$(size_of "$_scratch/block")
@@ -435,7 +440,7 @@ ship() {
         _position=$((_position + _size)) _sent=$((_sent + 1)) _wait=1
         echo "$_position sending" >"$_scratch/shipped"
         : >"$_scratch/block"
-        [ -n "$_ending" ] || [ "$_size" -eq 4194304 ] || rest "$(ship_pause $_sent)"
+        [ -n "$_ending" ] || [ "$_size" -eq 4194304 ] || rest "$(ship_pause $_sent $_looks)"
         ;;
       000* | 408* | 429* | 5*)
         _doubt=doubt
