@@ -10,6 +10,7 @@ import type { Definitions } from './definitions.ts';
 import { checkParameters, type CheckedParameters } from './parameters.ts';
 import { summary } from './problems.ts';
 import type { QueuedRun, RunRecord } from './run-record.ts';
+import { slotHolder } from './slot-holder.ts';
 
 export interface Asker {
   /** Name of the API key; scopes idempotency keys. */
@@ -22,6 +23,8 @@ export interface Accepted {
   /** False where the idempotency key led to an earlier run. */
   created: boolean;
 }
+
+const firstTerm = 1;
 
 interface Resolved {
   definition: TaskDefinition;
@@ -81,6 +84,7 @@ export async function accept(
     ...(rerunOf === undefined ? {} : { rerunOf }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     slots,
+    slotTerm: firstTerm,
     wakeId,
     wakeAt: instant(wakeAt),
     open: true,
@@ -226,9 +230,10 @@ async function rejectIfFull(
 ): Promise<void> {
   const [slot] = slots;
   if (definition.concurrency?.onLimit !== 'reject' || slot === undefined) return;
-  const { held } = await context.storage.takeSlot({ key: slot.key, holder: id, limit: slot.limit, at: instant(now) });
+  const holder = slotHolder({ id, slotTerm: firstTerm });
+  const { held } = await context.storage.takeSlot({ key: slot.key, holder, limit: slot.limit, at: instant(now) });
   if (held) return;
-  await context.storage.releaseSlot(slot.key, id);
+  await context.storage.releaseSlot(slot.key, holder);
   throw new ErrandError(
     'concurrencyLimitReached',
     `${definition.taskName} already runs ${slot.limit} times${definition.concurrency.key === undefined ? '' : ` with this ${definition.concurrency.key}`}: try again when one has ended`,

@@ -2,6 +2,7 @@ import { fromInstant, instant } from './clock.ts';
 import type { Context } from './context.ts';
 import type { Place } from './ports/runner-driver.ts';
 import type { QueuedRun } from './run-record.ts';
+import { runIdOf, slotHolder } from './slot-holder.ts';
 
 export type Choice =
   /** Create there (undefined where there is only one place), not before that (milliseconds since the epoch). `slots` are all that the run then holds; `freed` are those who may go on. */
@@ -29,9 +30,9 @@ export async function choosePlace(context: Context, run: QueuedRun, now: number)
   const kept = run.slots.filter(({ key }) => !isPlaceSlot(key));
   for (const place of await emptiestFirst(context, open)) {
     const wanted = slotsOf(context, place, run);
-    if (!(await takeAll(context, run.id, wanted, now))) continue;
+    if (!(await takeAll(context, slotHolder(run), wanted, now))) continue;
     const stale = run.slots.filter(({ key }) => isPlaceSlot(key) && !wanted.some((slot) => slot.key === key));
-    const freed = await releaseAll(context, run.id, stale);
+    const freed = await releaseAll(context, slotHolder(run), stale);
     const slots = [...kept, ...wanted.map(({ key, limit }) => ({ key, limit }))];
     return { place: place.name, notBefore: await reserveCreate(context, place, now), slots, freed };
   }
@@ -53,7 +54,7 @@ export async function reserveRemoval(
   return fromInstant(await storage.reserve({ key, rates: place.removals, at: instant(now) }));
 }
 
-function isPlaceSlot(key: string): boolean {
+export function isPlaceSlot(key: string): boolean {
   return key.startsWith('place:') || key.startsWith('cpu:');
 }
 
@@ -106,7 +107,7 @@ async function releaseAll({ storage }: Context, holder: string, slots: readonly 
   const called: string[] = [];
   for (const { key } of slots) {
     const waiter = await storage.releaseSlot(key, holder);
-    if (waiter !== undefined) called.push(waiter);
+    if (waiter !== undefined) called.push(runIdOf(waiter));
   }
   return called;
 }

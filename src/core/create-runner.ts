@@ -11,15 +11,17 @@ import { withAttempt } from './transition.ts';
 
 /**
  * Creates the container of an attempt. Called once, by whoever won the compare-and-swap that opened it. Nothing here is repeated: where an answer
- * is lost, the next look at the run finds out what came of it. Never throws: what goes wrong is either fenced off or left to that look.
+ * is lost, the next look at the run finds out what came of it; so does it where `closing` cuts this off. Never throws: what goes wrong is either
+ * fenced off or left to that look.
  */
-export async function createRunner(context: Context, run: StartingRun): Promise<void> {
+export async function createRunner(context: Context, run: StartingRun, closing?: AbortSignal): Promise<void> {
   const { artifacts, driver, logger } = context;
   const attempt = currentAttempt(run);
   const exchange = artifacts.exchange({ runId: run.id, attempt: attempt.number });
   const lease = keepLease(context, run.id, attempt);
+  const signal = closing === undefined ? lease.signal : AbortSignal.any([lease.signal, closing]);
   try {
-    const access = await prepare(context, run, exchange, lease.signal);
+    const access = await prepare(context, run, exchange, signal);
     const spec: RunnerSpec = {
       name: attempt.containerName,
       runId: run.id,
@@ -34,7 +36,7 @@ export async function createRunner(context: Context, run: StartingRun): Promise<
       access,
       graceSeconds: run.definition.timeouts.graceSeconds,
     };
-    const created = await driver.create(spec, { signal: lease.signal, progress: lease.report });
+    const created = await driver.create(spec, { signal, progress: lease.report });
     await lease.release();
     await markCreated(context, run.id, attempt, created);
   } catch (error) {

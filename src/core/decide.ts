@@ -46,7 +46,7 @@ export type Step =
   /** Remove the container and what the runner needed of its exchange. */
   | { do: 'removeContainer'; attempt: AttemptRecord }
   /** Leave all slot queues and wake who is next. */
-  | { do: 'releaseSlots' }
+  | { do: 'releaseSlots'; slots: RunRecord['slots']; term: number }
   /** Nothing is left to do for good. */
   | { do: 'close' }
   /** Nothing to do before `until` (milliseconds since the epoch) unless an event comes. */
@@ -76,11 +76,12 @@ function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy): 
   );
   if (leftover !== undefined) return { do: 'removeContainer', attempt: leftover };
 
+  if (run.releaseTerm !== undefined) return { do: 'releaseSlots', slots: run.slots, term: run.releaseTerm };
+
   const limit = started ? totalDeadline(run) : Math.min(queueDeadline(run), totalDeadline(run));
   const retryAt = run.retryAt === undefined ? undefined : fromInstant(run.retryAt);
   if (retryAt !== undefined && retryAt > now) {
-    if (run.waiting?.reason !== 'backoff') return { do: 'releaseSlots' };
-    return { do: 'wait', until: Math.min(retryAt, limit), waiting: run.waiting };
+    return { do: 'wait', until: Math.min(retryAt, limit), waiting: waitingForRetry(run, retryAt) };
   }
 
   if (run.place !== undefined && fromInstant(run.place.notBefore) > now) {
@@ -211,7 +212,10 @@ function decideEnded(run: EndedRun, now: number): Step {
     );
   const removable = left.find((attempt) => due(attempt) <= now);
   if (removable !== undefined) return { do: 'removeContainer', attempt: removable };
-  if (run.slots.length > 0) return { do: 'releaseSlots' };
+  if (run.releaseTerm !== undefined) return { do: 'releaseSlots', slots: run.slots, term: run.releaseTerm };
+  // User code has ended, but a container that is kept, or may not be removed yet, still takes up room.
+  const free = left.length === 0 ? run.slots : run.slots.filter(({ key }) => key.startsWith('task:'));
+  if (free.length > 0) return { do: 'releaseSlots', slots: free, term: run.slotTerm };
   if (left.length > 0) return { do: 'wait', until: Math.min(...left.map(due)) };
   return { do: 'close' };
 }
@@ -250,6 +254,12 @@ function mayRemove({ removeAt }: AttemptRecord, now: number): boolean {
 /** Why an attempt ends where its place had no room. */
 export function noCapacity({ region }: AttemptRecord, retryAfterMs: number | undefined): FenceReason {
   return { kind: 'noCapacity', place: region ?? '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+function waitingForRetry({ attempts }: QueuedRun, until: number): Waiting {
+  const made = attempts.at(-1);
+  const message = `attempt ${made?.number} ended with ${made?.reason ?? 'no result'}; another one follows`;
+  return { reason: 'backoff', message, until: instant(until) };
 }
 
 function waitingForRate({ name, notBefore }: NonNullable<QueuedRun['place']>): Waiting {

@@ -29,6 +29,9 @@ export interface Looker {
 
 const retryLookMs = 5_000;
 
+/** How long creates under way may go on once the orchestrator closes. What comes of one that is cut off, the next look finds out. */
+const closingMs = 5_000;
+
 /** The `wakeId` of a wake-up that belongs to no chain and is valid whatever the record says. */
 const anyChain = 'any';
 
@@ -38,12 +41,14 @@ export function looker(context: Context, { background = true }: LookerOptions = 
   const looking = new Map<string, { again: boolean }>();
   const watches = new Map<string, { attempt: number; stop: AbortController }>();
   const listeners = new Map<string, Set<() => void>>();
+  /** Ends what could go on for as long as an image is large. */
+  const giveUp = new AbortController();
   let closed = false;
 
   const { reconcile } = reconciler(context, {
     create: async (run, work) => {
       if (!background) return work();
-      track(work().then(() => look(run.id)));
+      track(work(giveUp.signal).then(() => look(run.id)));
     },
     wake,
   });
@@ -139,7 +144,9 @@ export function looker(context: Context, { background = true }: LookerOptions = 
     close: async () => {
       closed = true;
       for (const { stop } of watches.values()) stop.abort();
+      const stopTimer = clock.after(closingMs, () => giveUp.abort(new Error('the orchestrator is closing')));
       while (underWay.size > 0) await Promise.all(underWay);
+      stopTimer();
     },
   };
 }

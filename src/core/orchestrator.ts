@@ -10,6 +10,7 @@ import { looker, type Looker, type LookerOptions } from './looker.ts';
 import type { RunFilter } from './ports/storage.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import type { RunRecord } from './run-record.ts';
+import { slotHolder } from './slot-holder.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
 import { isEnded, toView } from './view.ts';
@@ -150,7 +151,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       const slot = run.state === 'queued' ? run.waiting?.slot : undefined;
       if (slot === undefined) return toView(run);
       const waiters = (await storage.slotQueue(slot)).filter(({ held }) => !held);
-      const position = waiters.findIndex(({ holder }) => holder === run.id);
+      const position = waiters.findIndex(({ holder }) => holder === slotHolder(run));
       return toView(run, position === -1 ? undefined : position);
     },
     waitForEnd: async (runId, ms, signal) => {

@@ -3,12 +3,19 @@ import { instant, fromInstant } from './clock.ts';
 import { nextVersion } from './amend.ts';
 import type { Context } from './context.ts';
 import { containerName } from './context.ts';
-import { choosePlace, reserveRemoval } from './choose-place.ts';
+import { choosePlace, isPlaceSlot, reserveRemoval } from './choose-place.ts';
 import { createRunner } from './create-runner.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Exchange } from './ports/artifact-store.ts';
-import { currentAttempt, type AttemptRecord, type RunRecord, type StartingRun } from './run-record.ts';
+import {
+  currentAttempt,
+  nextAttemptNumber,
+  type AttemptRecord,
+  type RunRecord,
+  type StartingRun,
+} from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
+import { runIdOf, slotHolder } from './slot-holder.ts';
 import { transition, withAttempt, type RunEvent } from './transition.ts';
 
 /** What is left after the steps that could be taken. */
@@ -27,8 +34,8 @@ export interface Reconciler {
 }
 
 export interface Hooks {
-  /** An attempt was opened by us: create its container, in the background or not. */
-  create(run: StartingRun, work: () => Promise<void>): Promise<void>;
+  /** An attempt was opened by us: create its container, in the background or not. The signal tells the work that nobody will wait for it. */
+  create(run: StartingRun, work: (closing?: AbortSignal) => Promise<void>): Promise<void>;
   /** Somebody may go on now that a slot is free. What it returns is awaited. */
   wake(runId: string): unknown;
 }
@@ -96,7 +103,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
       case 'removeContainer':
         return removeContainer(run, step.attempt);
       case 'releaseSlots':
-        return releaseSlots(run);
+        return releaseSlots(run, step);
       case 'close':
         await save(run, { ...run, open: false });
         return again;
@@ -135,7 +142,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
   async function takeSlots(run: RunRecord): Promise<NonNullable<Seen['slots']>> {
     const at = instant(clock.now());
     for (const { key, limit } of run.slots) {
-      const { held, position } = await storage.takeSlot({ key, holder: run.id, limit, at });
+      const { held, position } = await storage.takeSlot({ key, holder: slotHolder(run), limit, at });
       if (!held) return { held, blockedBy: key, position };
     }
     return { held: true };
@@ -158,13 +165,13 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     const place = choice?.place ?? run.place?.name;
     const opened = await apply(choice === undefined ? run : { ...run, slots: choice.slots }, {
       type: 'attemptOpened',
-      containerName: containerName(context.namePrefix, run.id, run.attempts.length + 1),
+      containerName: containerName(context.namePrefix, run.id, nextAttemptNumber(run)),
       platform: driver.name,
       ...(place === undefined ? {} : { region: place }),
       lease: { by: context.owner, until: instant(now + policy.leaseMs) },
       at: now,
     });
-    if (opened?.state === 'starting') await hooks.create(opened, () => createRunner(context, opened));
+    if (opened?.state === 'starting') await hooks.create(opened, (closing) => createRunner(context, opened, closing));
     return again;
   }
 
@@ -223,22 +230,15 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     });
   }
 
-  async function releaseSlots(run: RunRecord): Promise<Progress> {
-    const waiters: (string | undefined)[] = [];
-    for (const { key } of run.slots) waiters.push(await storage.releaseSlot(key, run.id));
-    // A run that waits for its next attempt joins the queues again later; an ended one never does.
-    await (run.state === 'queued' ? saveBackoff(run) : save(run, { ...run, slots: [] }));
-    for (const waiter of waiters) if (waiter !== undefined && waiter !== run.id) await hooks.wake(waiter);
+  async function releaseSlots(run: RunRecord, step: Extract<Step, { do: 'releaseSlots' }>): Promise<Progress> {
+    const waiters: string[] = [];
+    for (const { key } of step.slots) {
+      const waiter = await storage.releaseSlot(key, slotHolder(run, step.term));
+      if (waiter !== undefined && runIdOf(waiter) !== run.id) waiters.push(runIdOf(waiter));
+    }
+    await save(run, withoutSlots(run, step));
+    for (const waiter of waiters) await hooks.wake(waiter);
     return again;
-  }
-
-  async function saveBackoff(run: Extract<RunRecord, { state: 'queued' }>): Promise<RunRecord | undefined> {
-    const made = run.attempts.length;
-    const message = `attempt ${made} ended with ${run.attempts.at(-1)?.reason ?? 'no result'}; attempt ${made + 1} follows`;
-    return save(run, {
-      ...run,
-      waiting: { reason: 'backoff', message, ...(run.retryAt === undefined ? {} : { until: run.retryAt }) },
-    });
   }
 
   /** Makes sure that exactly one valid wake-up comes in time, and that the record says why the run waits. The wake-up is scheduled first: a record never promises one that does not exist. */
@@ -258,6 +258,13 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
 }
 
 const again: Progress = { next: 'again' };
+
+/** What is given back for a later attempt is taken again then, except for the place, which is chosen anew; what is given back for good is not. */
+function withoutSlots(run: RunRecord, { slots, term }: Extract<Step, { do: 'releaseSlots' }>): RunRecord {
+  if (term === run.slotTerm) return { ...run, slots: run.slots.filter((slot) => !slots.includes(slot)) };
+  const { releaseTerm: _, ...rest } = run;
+  return { ...rest, slots: run.slots.filter(({ key }) => !isPlaceSlot(key)) };
+}
 
 /** The run with what keeps it waiting; the same object where that has not changed. */
 function withReason(run: RunRecord, { waiting, stale, phase }: Extract<Step, { do: 'wait' }>, now: number): RunRecord {

@@ -83,6 +83,10 @@ interface RunBase {
   idempotencyKey?: string;
   /** Slots that the run may hold or wait for, in the order of taking. Empty again once they are given back. */
   slots: readonly { key: string; limit: number }[];
+  /** From 1; one more each time the slots are given back for a later attempt. See `slot-holder.ts`. */
+  slotTerm: number;
+  /** The term whose slots have still to be given back. */
+  releaseTerm?: number;
   /** Places that had no room, and until when they are left alone. */
   avoid?: readonly { place: string; until: Instant }[];
   /** The one chain of wake-ups that is valid; any other is dropped. */
@@ -126,6 +130,11 @@ export interface EndedRun extends RunBase {
 }
 
 export type RunRecord = QueuedRun | StartingRun | RunningRun | EndedRun;
+
+/** Numbers are never used again, also where earlier attempts are no longer kept. */
+export function nextAttemptNumber(run: RunRecord): number {
+  return (run.attempts.at(-1)?.number ?? 0) + 1;
+}
 
 /** The attempt under way, or the last one. Undefined where none was opened yet. */
 export function lastAttempt(run: RunRecord): AttemptRecord | undefined {

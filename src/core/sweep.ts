@@ -3,6 +3,7 @@ import { instant, fromInstant } from './clock.ts';
 import type { Context } from './context.ts';
 import type { ListedRunner } from './ports/runner-driver.ts';
 import type { RunRecord } from './run-record.ts';
+import { runIdOf, slotHolder } from './slot-holder.ts';
 
 export interface SweepReport {
   /** Runs whose wake-up was overdue. */
@@ -80,13 +81,15 @@ async function removeOrphans(
       await wake(listed.runId);
       continue;
     }
-    await driver.remove(listed.name, { signal });
-    await artifacts.exchange({ runId: listed.runId, attempt: listed.attempt }).discard({ signal });
-    report.removedContainers += 1;
-    context.logger.warn(
-      { container: listed.name, runId: listed.runId },
-      'removed a container that no run wanted any more',
-    );
+    const container = { container: listed.name, runId: listed.runId };
+    try {
+      await driver.remove(listed.name, { signal });
+      await artifacts.exchange({ runId: listed.runId, attempt: listed.attempt }).discard({ signal });
+      report.removedContainers += 1;
+      context.logger.warn(container, 'removed a container that no run wanted any more');
+    } catch (error) {
+      context.logger.error({ ...container, err: error }, 'could not remove a container; the next sweep tries again');
+    }
   }
 }
 
@@ -110,16 +113,20 @@ async function freeSlots(
       { signal },
     );
     for (const { key, holder } of entries) {
-      const run = await storage.getRun(holder, { signal });
-      if (run?.open === true && run.slots.some((slot) => slot.key === key)) continue;
+      const run = await storage.getRun(runIdOf(holder), { signal });
+      if (run !== undefined && isBehind(run, key, holder)) continue;
       const next = await storage.releaseSlot(key, holder, { signal });
       report.freedSlots += 1;
-      if (next !== undefined) await wake(next);
+      if (next !== undefined) await wake(runIdOf(next));
     }
     const last = entries.at(-1);
     if (entries.length < page || last === undefined) return;
     after = { key: last.key, holder: last.holder };
   }
+}
+
+function isBehind(run: RunRecord, key: string, holder: string): boolean {
+  return run.open && slotHolder(run) === holder && run.slots.some((slot) => slot.key === key);
 }
 
 /** Files first: a record without files can be deleted again, files without a record would have to be found. */

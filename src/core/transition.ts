@@ -3,7 +3,14 @@ import { fromInstant, instant } from './clock.ts';
 import type { Policy } from './policy.ts';
 import type { Collected, FenceReason, OrchestratorFence } from './ports/artifact-store.ts';
 import { retryAt, uncountedRetryAt, type RetryCause } from './retry.ts';
-import type { AttemptRecord, EndedRun, QueuedRun, RunRecord, StopCause } from './run-record.ts';
+import {
+  nextAttemptNumber,
+  type AttemptRecord,
+  type EndedRun,
+  type QueuedRun,
+  type RunRecord,
+  type StopCause,
+} from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
 
 /** What can happen to a run. `at` is in milliseconds since the epoch; `random`, in [0, 1), spreads retries. */
@@ -49,7 +56,7 @@ const table: { [S in Exclude<RunState, TerminalState>]: Row<S> } = {
     attemptOpened: (run, event) => {
       const { retryAt: _, waiting: __, stop: ___, place: ____, ...rest } = run;
       const attempt: AttemptRecord = {
-        number: run.attempts.length + 1,
+        number: nextAttemptNumber(run),
         containerName: event.containerName,
         platform: event.platform,
         ...(event.region === undefined ? {} : { region: event.region }),
@@ -172,6 +179,9 @@ function fencedOff(
   }
 }
 
+const longestPauseMs = 600_000;
+const keptRefusals = 5;
+
 /** The place that had no room is left alone for a while; the others are open at once. */
 function avoiding<R extends RunRecord>(
   run: R,
@@ -180,7 +190,15 @@ function avoiding<R extends RunRecord>(
   policy: Policy,
 ): R {
   const others = (run.avoid ?? []).filter((each) => each.place !== place && fromInstant(each.until) > at);
-  return { ...run, avoid: [...others, { place, until: instant(at + (retryAfterMs ?? policy.noCapacityMs)) }] };
+  const refusals = run.attempts.filter(({ reason }) => reason === 'noCapacity');
+  const pauseMs = Math.min(policy.noCapacityMs * 2 ** (refusals.length - 1), longestPauseMs);
+  // A place that is full for a day would fill the record: only the last refusals are kept.
+  const old = refusals.filter(({ containerGone }) => containerGone).slice(0, -keptRefusals);
+  return {
+    ...run,
+    attempts: run.attempts.filter((attempt) => !old.includes(attempt)),
+    avoid: [...others, { place, until: instant(at + (retryAfterMs ?? pauseMs)) }],
+  };
 }
 
 function fenceEndReason(why: FenceReason): EndReason {
@@ -270,7 +288,9 @@ function stopped(run: Active, at: number, random: number, facts: EndFacts = {}):
 
 function requeueOr(run: Active, cause: RetryCause, at: number, random: number, otherwise: () => RunRecord): RunRecord {
   const next = retryAt(run, cause, at, random);
-  return next === undefined ? otherwise() : requeue(run, next);
+  if (next === undefined) return otherwise();
+  // What this attempt held is given back; the next one queues for its own.
+  return requeue({ ...run, slotTerm: run.slotTerm + 1, releaseTerm: run.slotTerm }, next);
 }
 
 function requeue(run: Active, next: number): QueuedRun {

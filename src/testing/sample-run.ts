@@ -41,6 +41,7 @@ export function sampleRun(number: number, changes: Partial<QueuedRun> = {}): Que
     executable: { name: 'stop-vm.sh', sha256: 'a'.repeat(64), etag: 'one', bytes: 12 },
     attempts: [],
     slots: [],
+    slotTerm: 1,
     wakeId: `wake-${number}`,
     wakeAt: createdAt,
     open: true,

@@ -174,7 +174,9 @@ describe('a task that may run once at a time', () => {
     await errand.push({ taskName: 'T', concurrency: { limit: 1, onLimit: 'reject' } });
     const first = await errand.ask('T');
     await expect(errand.ask('T')).rejects.toMatchObject({ code: 'concurrencyLimitReached', retryAfterSeconds: 5 });
-    expect(await errand.process.context.storage.slotQueue('task:T')).toMatchObject([{ holder: first.id, held: true }]);
+    expect(await errand.process.context.storage.slotQueue('task:T')).toMatchObject([
+      { holder: `${first.id}.1`, held: true },
+    ]);
     await errand.runToEnd(first.id);
     expect((await errand.ask('T')).state).toBe('starting');
   });

@@ -61,12 +61,16 @@ describe('queued', () => {
   });
 
   test('gives its slots back before it waits for the next attempt', () => {
-    const waiter = { ...run, attempts: [tried], retryAt: instant(at(10)) };
-    expect(next(waiter, {}, 2)).toEqual({ do: 'releaseSlots' });
-    const waiting = { reason: 'backoff', message: 'waits' } as const;
-    expect(next({ ...waiter, waiting }, {}, 2)).toEqual({ do: 'wait', until: at(10), waiting });
-    expect(next({ ...waiter, waiting }, {}, 10)).toEqual({ do: 'takeSlots' });
-    expect(next({ ...waiter, waiting, retryAt: instant(at(5000)) }, {}, 2)).toMatchObject({ until: at(1000) });
+    const waiter = { ...run, attempts: [tried], retryAt: instant(at(10)), slotTerm: 2 };
+    const behind = { ...waiter, slots: [{ key: 'task:Demo', limit: 1 }], releaseTerm: 1 };
+    const release = { do: 'releaseSlots', slots: behind.slots, term: 1 };
+    expect(next(behind, {}, 2)).toEqual(release);
+    // Also where the next attempt could start at once.
+    expect(next(behind, {}, 10)).toEqual(release);
+    const waiting = { reason: 'backoff', until: instant(at(10)) };
+    expect(next(waiter, {}, 2)).toMatchObject({ do: 'wait', until: at(10), waiting });
+    expect(next(waiter, {}, 10)).toEqual({ do: 'takeSlots' });
+    expect(next({ ...waiter, retryAt: instant(at(5000)) }, {}, 2)).toMatchObject({ until: at(1000) });
   });
 
   test.each([
@@ -313,16 +317,22 @@ describe('ended', () => {
     const run = ended({ slots, attempts: [done] });
     expect(next(run, {}, 2)).toEqual({ do: 'removeContainer', attempt: done });
     const gone = { ...run, attempts: [{ ...done, containerGone: true }] };
-    expect(next(gone, {}, 2)).toEqual({ do: 'releaseSlots' });
+    expect(next({ ...gone, slotTerm: 2, releaseTerm: 1 }, {}, 2)).toEqual({ do: 'releaseSlots', slots, term: 1 });
+    expect(next({ ...gone, slotTerm: 2 }, {}, 2)).toEqual({ do: 'releaseSlots', slots, term: 2 });
     expect(next({ ...gone, slots: [] }, {}, 2)).toEqual({ do: 'close' });
     expect(next(ended({ attempts: [] }), {}, 2)).toEqual({ do: 'close' });
   });
 
-  test('a container that is kept for a look goes when its time is over; slots do not wait for it', () => {
+  test('a container that is kept for a look goes when its time is over; the slots of its task do not wait for it, those of its room do', () => {
     const retention = { succeededSeconds: 50, failedSeconds: 80 };
-    const run = ended({ slots, definition: definitionOf({ retention }), attempts: [done, failed] });
-    expect(next(run, {}, 10)).toEqual({ do: 'releaseSlots' });
-    const released = { ...run, slots: [] };
+    const room = [{ key: 'platform:docker', limit: 1 }];
+    const run = ended({
+      slots: [...slots, ...room],
+      definition: definitionOf({ retention }),
+      attempts: [done, failed],
+    });
+    expect(next(run, {}, 10)).toEqual({ do: 'releaseSlots', slots, term: 1 });
+    const released = { ...run, slots: room };
     expect(next(released, {}, 10)).toEqual({ do: 'wait', until: at(52) });
     expect(next(released, {}, 52)).toEqual({ do: 'removeContainer', attempt: done });
     const one = { ...released, attempts: [{ ...done, containerGone: true }, failed] };

@@ -155,3 +155,52 @@ test('a container of others under our name is left alone, and the run says so', 
   expect(await errand.run(run.id)).toMatchObject({ state: 'failed', reason: 'nameConflict', open: false });
   expect(errand.platform.containers.get(name)?.spec.instanceId).toBe('another');
 });
+
+test('a process that was stalled while it gave slots back takes none from the next attempt', async () => {
+  const errand = await startErrand();
+  await errand.push({
+    taskName: 'Single',
+    concurrency: { limit: 1 },
+    retry: { maxAttempts: 2, on: ['exitCode'], backoff: { initialSeconds: 5 } },
+  });
+  const run = await errand.ask('Single');
+  errand.platform.boot(await errand.container(run.id));
+  errand.platform.tell(run.id);
+  await errand.settle();
+
+  const { context } = await errand.start();
+  const gate = Promise.withResolvers<void>();
+  const storage: typeof context.storage = {
+    ...context.storage,
+    releaseSlot: async (...given) => {
+      await gate.promise;
+      return context.storage.releaseSlot(...given);
+    },
+  };
+  errand.platform.finish(await errand.container(run.id), 1);
+  const stalled = reconciler({ ...context, storage }, { create: (_, work) => work(), wake: () => undefined });
+  const work = stalled.reconcile(run.id);
+  await errand.settle();
+  await errand.advance(40_000);
+  expect((await errand.run(run.id)).attempts).toHaveLength(2);
+
+  gate.resolve();
+  await work;
+  expect(await context.storage.slotQueue('task:Single')).toMatchObject([{ holder: `${run.id}.2`, held: true }]);
+  expect(await errand.ask('Single')).toMatchObject({ state: 'queued', waiting: { reason: 'concurrency' } });
+});
+
+test('closing cuts off a create that hangs', async () => {
+  const errand = await startErrand();
+  errand.platform.next = 'slow';
+  const run = await errand.ask('Demo');
+  let closed = false;
+  const closing = errand.orchestrator.close().then(() => {
+    closed = true;
+  });
+  await errand.settle();
+  expect(closed).toBe(false);
+  await errand.advance(6_000);
+  await closing;
+  expect((await errand.run(run.id)).state).toBe('starting');
+});

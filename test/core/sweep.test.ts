@@ -104,22 +104,24 @@ test('places in a queue that nobody is behind are freed, and who is next is woke
   const { context } = await errand.start();
   const { storage } = context;
   const take = (holder: string, at: number) => storage.takeSlot({ key: 'task:T', holder, limit: 1, at: instant(at) });
-  await take('nobody', t0);
+  await take('nobody.1', t0);
   const id = idAt(t0);
   await storage.createRun(queued({ id, slots: [{ key: 'task:T', limit: 1 }], wakeAt: instant(t0 + day) }));
-  await take(id, t0);
+  await take(`${id}.1`, t0);
+  // What the run was before it gave its slots back.
+  await take(`${id}.0`, t0);
   await errand.clock.advance(200_000);
-  await take('too young', errand.clock.now());
+  await take('young.1', errand.clock.now());
   await errand.clock.advance(101_000);
   const woken: string[] = [];
   const report = await sweep(context, (each) => woken.push(each));
-  // Of the two that no stored run is behind, one is too young to be judged.
-  expect(report.freedSlots).toBe(1);
-  expect(woken).toEqual([waiter.id, id]);
+  // Of the three that no stored run is behind, one is too young to be judged.
+  expect(report.freedSlots).toBe(2);
+  expect(woken.toSorted()).toEqual([waiter.id, id].toSorted());
   expect((await storage.slotQueue('task:T')).map(({ holder }) => holder).toSorted()).toEqual(
-    [id, 'too young'].toSorted(),
+    [`${id}.1`, 'young.1'].toSorted(),
   );
-  expect((await storage.slotQueue('platform:scripted')).map(({ holder }) => holder)).toEqual([waiter.id]);
+  expect((await storage.slotQueue('platform:scripted')).map(({ holder }) => holder)).toEqual([`${waiter.id}.1`]);
 });
 
 test('records past their time go with their files and keys', async () => {

@@ -46,6 +46,7 @@ const base = {
   secrets: { keyId: 'key', iv: 'iv', tag: 'tag', data: 'data' },
   attempts: [],
   slots: [],
+  slotTerm: 1,
   wakeId: 'wake-1',
   wakeAt: instant(t0 + 15_000),
   open: true,
