@@ -20,20 +20,24 @@ export async function readBlobRange(
   { offset, length }: { offset: number; length: number },
   given: Cancelable,
 ): Promise<{ head: BlobHead; bytes: Buffer } | undefined> {
-  if (length > 0) {
-    try {
-      const found = await container.stream(name, { offset, length, ...given });
-      if (found === undefined) return undefined;
+  for (;;) {
+    if (length > 0) {
       try {
-        return { head: found.head, bytes: await readStream(found.body, length) };
-      } finally {
-        found.body.destroy();
+        const found = await container.stream(name, { offset, length, ...given });
+        if (found === undefined) return undefined;
+        try {
+          return { head: found.head, bytes: await readStream(found.body, length) };
+        } finally {
+          found.body.destroy();
+        }
+      } catch (error) {
+        // There is no byte at the offset.
+        if (statusOf(error) !== 416) throw error;
       }
-    } catch (error) {
-      // There is no byte at the offset.
-      if (statusOf(error) !== 416) throw error;
     }
+    const head = await container.head(name, given);
+    if (head === undefined) return undefined;
+    // It may have grown between the two: then there is something to read.
+    if (length === 0 || head.bytes <= offset) return { head, bytes: Buffer.alloc(0) };
   }
-  const head = await container.head(name, given);
-  return head === undefined ? undefined : { head, bytes: Buffer.alloc(0) };
 }

@@ -257,6 +257,21 @@ describe('what goes wrong is told in our words', () => {
   });
 });
 
+test('a log that grows while it is looked at is read', async () => {
+  const { store, proxy } = await behindProxy();
+  const ref = freshAttempt();
+  const hands = blobHands(await openSample(store, ref));
+  let grown = false;
+  proxy.decide = async ({ method, path }) => {
+    if (grown || method !== 'GET' || !path.endsWith('/log')) return 'pass';
+    grown = true;
+    await hands.log('grown\n');
+    return { status: 416, code: 'InvalidRange' };
+  };
+  const slice = await store.exchange(ref).readLog({ offset: 0, length: 100 });
+  expect([textOf(slice?.bytes), slice?.size]).toEqual(['grown\n', 6]);
+});
+
 test('a run is forgotten with its sealed logs, its snapshots and all that a hostile task may still create', async () => {
   const exchangesContainer = freshName('errand');
   const store = storeOn(azurite(), { exchangesContainer });

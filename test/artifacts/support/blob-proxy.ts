@@ -1,4 +1,5 @@
 import { createServer, request } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Asked {
@@ -14,7 +15,7 @@ export type Decision = 'pass' | 'lose' | { status: number; code: string; headers
 export interface BlobProxy {
   port: number;
   seen: Asked[];
-  decide: (asked: Asked) => Decision;
+  decide: (asked: Asked) => Decision | Promise<Decision>;
   stop(): void;
 }
 
@@ -22,11 +23,11 @@ export interface BlobProxy {
 export async function startBlobProxy(target: string): Promise<BlobProxy> {
   const { hostname, port } = new URL(target);
   const seen: Asked[] = [];
-  const server = createServer((incoming, outgoing) => {
+  const handle = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const url = new URL(incoming.url ?? '/', 'http://proxy');
     const asked = { method: incoming.method ?? '', path: url.pathname, query: url.searchParams };
     seen.push(asked);
-    const decision = proxy.decide(asked);
+    const decision = await proxy.decide(asked);
     if (typeof decision === 'object') {
       incoming.resume();
       outgoing.writeHead(decision.status, { 'x-ms-error-code': decision.code, ...decision.headers }).end();
@@ -45,6 +46,9 @@ export async function startBlobProxy(target: string): Promise<BlobProxy> {
     );
     forward.on('error', () => outgoing.destroy());
     incoming.pipe(forward);
+  };
+  const server = createServer((incoming, outgoing) => {
+    handle(incoming, outgoing).catch(() => outgoing.destroy());
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const proxy: BlobProxy = {
