@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,11 @@ import { clockAhead, freshAttempt, openFor, storeOn, useAzurite } from './suppor
 const withKey = useAzurite();
 const withTokens = useAzurite({ oauth: true });
 
-afterAll(removePaths);
+const directories: string[] = [];
+afterAll(() => {
+  removePaths();
+  for (const directory of directories) rmSync(directory, { recursive: true });
+});
 
 /** The real runner, with the environment that the container would have. */
 function start(
@@ -34,6 +38,14 @@ async function end(running: ReturnType<typeof start>): Promise<Ended> {
   expect(readdirSync(running.scratch)).toEqual([]);
   rmSync(running.scratch, { recursive: true });
   return ended;
+}
+
+/** A file that a task waits for, and what makes it. */
+function signal(): { go: () => void; Go: string } {
+  const directory = mkdtempSync(join(tmpdir(), 'errand-go-'));
+  directories.push(directory);
+  const Go = join(directory, 'go');
+  return { go: () => writeFileSync(Go, ''), Go };
 }
 
 async function run(
@@ -59,7 +71,7 @@ const logOf = async (store: ArtifactStore, ref: AttemptRef): Promise<string | un
 
 const script = `#!/bin/sh
 echo "stopping $VMName of $Group with $Token"
-sleep 1.2
+until [ -e "$Go" ]; do sleep 0.1; done
 export -p | grep -c sig= || :
 echo '{"stopped":["vm-1"]}' >"$ERRAND_OUTPUT"
 echo 'a,b' >"$ERRAND_OUTPUT_DIR/report.csv"
@@ -85,8 +97,10 @@ describe.each([
     if (azurite.ca !== undefined) setDefaultCACertificates([...getCACertificates('bundled'), azurite.ca]);
     const store = make(azurite);
     const ref = freshAttempt();
-    const access = await openFor(store, ref, script, { environment, secretNames: ['Token'] });
-    expect(access.plain).toEqual({ VMName: environment.VMName, Group: 'rg' });
+    const { go, Go } = signal();
+    const plan = { environment: { ...environment, Go }, secretNames: ['Token'] };
+    const access = await openFor(store, ref, script, plan);
+    expect(access.plain).toEqual({ VMName: environment.VMName, Group: 'rg', Go });
     expect(Object.keys(access.secure).filter((name) => !name.startsWith('ERRAND_'))).toEqual(['Token']);
     const running = start(access, azurite.caFile === undefined ? {} : { CURL_CA_BUNDLE: azurite.caFile });
     await running.printed('stopping');
@@ -97,6 +111,7 @@ describe.each([
       processes += execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
     }
     expect(live).toBe(`stopping ${environment.VMName} of rg with ***\n`);
+    go();
     const ended = await end(running);
     expect(ended.code).toBe(0);
 
@@ -206,10 +221,13 @@ describe('the runner and the executable', () => {
 test('a log that was collected while the runner lives does not change any more', async () => {
   const store = storeOn(withKey());
   const ref = freshAttempt();
-  const running = start(await openFor(store, ref, '#!/bin/sh\necho early\nsleep 2.5\necho late\n'));
+  const { go, Go } = signal();
+  const waits = '#!/bin/sh\necho early\nuntil [ -e "$Go" ]; do sleep 0.1; done\necho late\n';
+  const running = start(await openFor(store, ref, waits, { environment: { Go } }));
   while ((await logOf(store, ref)) === undefined) await sleep(50);
   const { log } = await store.exchange(ref).collect(undefined);
   expect(log).toMatchObject({ bytes: 6, complete: false });
+  go();
   await end(running);
   expect(await resultOf(store, ref)).toMatchObject({ log: { bytes: 6, droppedBytes: 5, complete: false } });
   expect(await logOf(store, ref)).toBe('early\n');
