@@ -2,7 +2,7 @@ import { fromInstant, instant } from './clock.ts';
 import type { Context } from './context.ts';
 import type { Place } from './ports/runner-driver.ts';
 import type { QueuedRun } from './run-record.ts';
-import { runIdOf, slotHolder } from './slot-holder.ts';
+import { isPlaceSlot, runIdOf, slotHolder } from './slot-holder.ts';
 
 export type Choice =
   /** Create there (undefined where there is only one place), not before that (milliseconds since the epoch). `slots` are all that the run then holds; `freed` are those who may go on. */
@@ -52,10 +52,6 @@ export async function reserveRemoval(
   if (place?.removals === undefined) return now;
   const key = `removals:${driver.name}:${place.name}`;
   return fromInstant(await storage.reserve({ key, rates: place.removals, at: instant(now) }));
-}
-
-export function isPlaceSlot(key: string): boolean {
-  return key.startsWith('place:') || key.startsWith('cpu:');
 }
 
 async function reserveCreate({ driver, storage }: Context, place: Place, now: number): Promise<number> {

@@ -3,7 +3,7 @@ import { instant, fromInstant } from './clock.ts';
 import { nextVersion } from './amend.ts';
 import type { Context } from './context.ts';
 import { containerName } from './context.ts';
-import { choosePlace, isPlaceSlot, reserveRemoval } from './choose-place.ts';
+import { choosePlace, reserveRemoval } from './choose-place.ts';
 import { createRunner } from './create-runner.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Exchange } from './ports/artifact-store.ts';
@@ -15,7 +15,7 @@ import {
   type StartingRun,
 } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
-import { runIdOf, slotHolder } from './slot-holder.ts';
+import { runIdOf, slotHolder, withoutSlots } from './slot-holder.ts';
 import { transition, withAttempt, type RunEvent } from './transition.ts';
 
 /** What is left after the steps that could be taken. */
@@ -258,13 +258,6 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
 }
 
 const again: Progress = { next: 'again' };
-
-/** What is given back for a later attempt is taken again then, except for the place, which is chosen anew; what is given back for good is not. */
-function withoutSlots(run: RunRecord, { slots, term }: Extract<Step, { do: 'releaseSlots' }>): RunRecord {
-  if (term === run.slotTerm) return { ...run, slots: run.slots.filter((slot) => !slots.includes(slot)) };
-  const { releaseTerm: _, ...rest } = run;
-  return { ...rest, slots: run.slots.filter(({ key }) => !isPlaceSlot(key)) };
-}
 
 /** The run with what keeps it waiting; the same object where that has not changed. */
 function withReason(run: RunRecord, { waiting, stale, phase }: Extract<Step, { do: 'wait' }>, now: number): RunRecord {

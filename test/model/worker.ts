@@ -2,6 +2,7 @@ import { instant } from '../../src/core/clock.ts';
 import { decide, type Seen } from '../../src/core/decide.ts';
 import type { Observation } from '../../src/core/ports/runner-driver.ts';
 import type { RunRecord } from '../../src/core/run-record.ts';
+import { withoutSlots } from '../../src/core/slot-holder.ts';
 import { transition, type RunEvent } from '../../src/core/transition.ts';
 import { collected, result, runnersFence } from '../core/support/records.ts';
 import { collect, discard, send, takeFence } from './effects.ts';
@@ -183,7 +184,7 @@ function decided(model: Model, world: World, run: RunRecord, seen: Seen): Worker
     case 'removeContainer':
       return { at: 'remove', run, attempt: step.attempt.number - 1 };
     case 'releaseSlots':
-      return { at: 'save', run, next: { ...run, slots: [] }, afterwards: 'idle' };
+      return { at: 'save', run, next: withoutSlots(run, step), afterwards: 'idle' };
     case 'close':
       return { at: 'save', run, next: { ...run, open: false }, afterwards: 'idle' };
     case 'wait':

@@ -211,6 +211,8 @@ function recordKey(run: RunRecord, now: number, model: Model): string {
       `${fencedAt === undefined ? '' : 'f'}${endedAt === undefined ? '' : 'e'}${counted ? 'c' : ''}${containerGone ? 'g' : ''}${exitCode ?? ''}`,
   );
   const parts: (string | number)[] = [run.state, attempts.join('.')];
+  // Terms count only by whether there is one to be given back.
+  if (run.releaseTerm !== undefined) parts.push('gives back');
   if ('endedAt' in run) return [...parts, run.open ? 'open' : 'closed'].join(' ');
   parts.push(left(totalDeadline(run), now), run.cancel === undefined ? '' : 'cancel');
   if (run.stop !== undefined)
