@@ -5,6 +5,7 @@ import { sleep } from './timer.ts';
 export interface ClientOptions {
   /** Where the server is, such as `http://127.0.0.1:7070`. */
   url: string;
+  /** A key of Errand, an access token of Entra ID, or a key of the function app. */
   apiKey?: string | undefined;
   /** Instead of the global one. */
   fetch?: typeof fetch;
@@ -27,6 +28,9 @@ export interface Transport {
   send(path: string, options?: RequestOptions): Promise<Response>;
   json<T>(path: string, options?: RequestOptions): Promise<T>;
 }
+
+/** A key of Errand, or a token (https://www.rfc-editor.org/rfc/rfc7519). Any other may be one of the Functions host, which wants it elsewhere. */
+const isOurs = /^(?:errand_|[\w-]+\.[\w-]+\.)/;
 
 const firstBackoffMs = 200;
 const longestBackoffMs = 5_000;
@@ -63,6 +67,7 @@ export function transport({ url, apiKey, fetch: send = fetch, retries = 3 }: Cli
       headers: {
         ...headers,
         ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }),
+        ...(apiKey === undefined || isOurs.test(apiKey) ? {} : { 'x-functions-key': apiKey }),
         ...(typeof body === 'string' ? { 'Content-Type': 'application/json' } : {}),
       },
       ...(body === undefined ? {} : { body }),

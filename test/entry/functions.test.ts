@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { createClient, type Client } from '../../src/client/client.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Storage } from '../../src/core/ports/storage.ts';
+import { encodeWakeUp } from '../../src/queues/azure-queue-message.ts';
+import { azureTablesStorage } from '../../src/storage/azure-tables.ts';
+import { call } from '../e2e/door.ts';
+import { blobCreated, functionsHarness, type FunctionsHarness } from '../support/functions-host.ts';
+
+let harness: FunctionsHarness;
+let client: Client;
+/** The app's own, seen from outside. */
+let storage: Storage;
+const hostKey = 'key-of-the-host';
+
+beforeAll(async () => {
+  harness = await functionsHarness({ key: hostKey, settings: { ERRAND_AUTH_LEVEL: 'function' } });
+  client = createClient({ url: harness.url, apiKey: hostKey });
+  storage = azureTablesStorage({
+    connection: { connectionString: harness.azurite.connectionString },
+    clock: systemClock,
+  });
+});
+afterAll(() => harness.close());
+
+const withKey = (path: string) => call(harness.url, path, { headers: { 'x-functions-key': hostKey } });
+
+test('the host is told of three functions, and of nothing that they need before they are called', () => {
+  const shown = harness.host.functions.map(({ name, bindings }) => [
+    name,
+    Object.values(bindings).map(({ type, authLevel, queueName, schedule }) => ({
+      type,
+      authLevel,
+      queueName,
+      schedule,
+    }))[0],
+  ]);
+  expect(Object.fromEntries(shown)).toEqual({
+    api: { type: 'httpTrigger', authLevel: 'function' },
+    work: { type: 'queueTrigger', queueName: 'errand-work' },
+    sweep: { type: 'timerTrigger', schedule: '0 0 * * * *' },
+  });
+});
+
+test("the host's key is for the host: with it a caller is let in, and the app never sees it", async () => {
+  expect((await call(harness.url, '/healthz')).status).toBe(401);
+  expect((await withKey('/healthz')).json).toEqual({ status: 'ok' });
+  const byQuery = await call(harness.url, `/api/runs?limit=1&code=${hostKey}`);
+  expect([byQuery.status, byQuery.json]).toEqual([200, { runs: [] }]);
+  expect((await withKey('/api/runs?limit=0')).status).toBe(422);
+});
+
+test('a run is started by the request itself, and ended by the event of its result', async () => {
+  await pushAs('Quick', 'echo done');
+  const accepted = await client.run({ taskName: 'Quick' });
+  expect(accepted.requestedBy).toBe('function-key');
+  // The first step is part of the answer: nothing is left for a background that there may not be.
+  expect((await client.get(accepted.id)).attempts).toEqual([
+    expect.objectContaining({ number: 1, createdAt: expect.any(String) }),
+  ]);
+  expect(await client.wait(accepted.id)).toMatchObject({ state: 'succeeded' });
+});
+
+test('a log is streamed while it grows', async () => {
+  await pushAs('Ticks', 'for i in 1 2 3; do echo $i; sleep 1; done');
+  const { id } = await client.run({ taskName: 'Ticks' });
+  const response = await fetch(`${harness.url}/api/runs/${id}/logs?follow`, {
+    headers: { 'x-functions-key': hostKey },
+  });
+  const arrivals: number[] = [];
+  for await (const _ of response.body ?? []) arrivals.push(performance.now());
+  expect((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)).toBeGreaterThan(500);
+});
+
+test('a message that nobody can work on is tried five times and put aside', async () => {
+  await harness.queue.send(Buffer.from('{"neither":"nor"}').toString('base64'), 0, {});
+  await expect.poll(() => harness.poison.count({}), { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => harness.queue.peek(32, {})).toEqual([]);
+  expect(Buffer.from((await harness.poison.peek(1, {}))[0] ?? '', 'base64').toString()).toBe('{"neither":"nor"}');
+});
+
+test('wake-ups and events of runs that there are not are dropped', async () => {
+  const runId = '01arz3ndektsv4rrffq69g5fav';
+  await harness.queue.send(encodeWakeUp({ runId, wakeId: 'w' }, 0), 0, {});
+  await harness.queue.send(
+    blobCreated(`/blobServices/default/containers/errand/blobs/exchanges/${runId}/1/result.json`),
+    0,
+    {},
+  );
+  await expect.poll(() => harness.queue.peek(32, {}), { timeout: 10_000 }).toEqual([]);
+  expect(await harness.poison.count({})).toBe(1);
+});
+
+test('a wake-up that is not due yet is hidden again', async () => {
+  const at = Date.now() + 3_600_000;
+  await harness.queue.send(encodeWakeUp({ runId: 'x', wakeId: 'w' }, at), 0, {});
+  const before = await harness.queue.count({});
+  await expect.poll(() => harness.queue.peek(32, {}), { timeout: 10_000 }).toEqual([]);
+  // Still there, though nobody sees it.
+  expect(await harness.queue.count({})).toBeGreaterThanOrEqual(before);
+});
+
+test('the timer sweeps, and sweeps follow by messages as long as runs are open', async () => {
+  const sweeps = () => storage.slotQueue('sweep');
+  await expect.poll(() => storage.openRuns({ limit: 9 }), { timeout: 20_000 }).toEqual([]);
+  // The chain that the runs before this have started ends with its next message, for none is open any more.
+  const [chain] = await sweeps();
+  await harness.queue.send(encodeWakeUp({ runId: chain?.holder ?? '', wakeId: 'sweep' }, 0), 0, {});
+  await expect.poll(sweeps, { timeout: 10_000 }).toEqual([]);
+  await harness.host.runTimer('sweep');
+  expect(await sweeps()).toEqual([]);
+
+  await pushAs('Long', 'exec sleep 60');
+  const { id } = await client.run({ taskName: 'Long' });
+  const [fresh, ...more] = await sweeps();
+  expect(more).toEqual([]);
+  await harness.host.runTimer('sweep');
+  expect(await sweeps()).toEqual([fresh]);
+  await client.cancel(id);
+  expect(await client.wait(id)).toMatchObject({ state: 'canceled' });
+});
+
+async function pushAs(taskName: string, script: string): Promise<void> {
+  const document = { taskName, dockerImage: 'busybox', scriptName: `${taskName}.sh` };
+  await client.push(taskName, document, { executable: new Blob([`#!/bin/sh\n${script}\n`]) });
+}
