@@ -50,7 +50,7 @@ const writesOfAnAttempt = 6;
 function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSteady: boolean): string | undefined {
   const count = Number(/:(\d+):/.exec(point)?.[1]);
   if (scenario !== 'success') {
-    if (!focus[scenario].test(point)) return 'the scenario success has the same';
+    if (!focus[scenario].test(point)) return 'not what the scenario is for; success has such calls';
     if (!isSteady) return 'comes by timing';
     const before = scenario !== 'retry' ? 0 : point.startsWith('storage.updateRun:') ? writesOfAnAttempt : 1;
     if (count <= before) return 'the scenario success has the same';
