@@ -47,7 +47,7 @@ export function runnerDriverConformance(
         const created = await driver.create(spec, { progress: (phase) => phases.push(phase) });
         expect(created.containerId).toBeTruthy();
         expect(phases.length).toBeGreaterThan(0);
-        expect(await running(driver, spec.name)).toMatchObject({ state: 'running', containerId: created.containerId });
+        expect(await underWay(driver, spec.name)).toMatchObject({ state: 'running', containerId: created.containerId });
         const end = await ended(driver, spec.name);
         expect(end).toMatchObject({ exitCode: 3, oomKilled: false });
         expect(end.tail).toContain('last words');
@@ -118,7 +118,7 @@ export function runnerDriverConformance(
         const [first, other] = [await prepare('sleep 30'), await prepare('exit 0')];
         await driver.create(first);
         await expect(driver.create({ ...other, name: first.name })).rejects.toMatchObject({ reason: 'nameConflict' });
-        expect(await running(driver, first.name)).toMatchObject({ state: 'running' });
+        expect(await underWay(driver, first.name)).toMatchObject({ state: 'running' });
         expect(await starts(other)).toBe(0);
       }),
     );
@@ -128,7 +128,7 @@ export function runnerDriverConformance(
       withHarness(async ({ driver, prepare }) => {
         const spec = await prepare("trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done");
         await driver.create(spec);
-        await running(driver, spec.name);
+        await underWay(driver, spec.name);
         await settled();
         await driver.stop(spec.name, { graceSeconds: 20 });
         expect(await driver.observe(spec.name)).toMatchObject({ state: 'exited', exitCode: 9 });
@@ -141,7 +141,7 @@ export function runnerDriverConformance(
       withHarness(async ({ driver, prepare }) => {
         const spec = await prepare("trap '' TERM; while :; do sleep 0.1; done");
         await driver.create(spec);
-        await running(driver, spec.name);
+        await underWay(driver, spec.name);
         await settled();
         await driver.stop(spec.name, { graceSeconds: 0 });
         const seen = await driver.observe(spec.name);
@@ -245,7 +245,7 @@ async function ended(driver: RunnerDriver, name: string): Promise<Ended> {
 }
 
 /** Some platforms accept a runner first, and start it later. */
-async function running(driver: RunnerDriver, name: string): ReturnType<RunnerDriver['observe']> {
+async function underWay(driver: RunnerDriver, name: string): ReturnType<RunnerDriver['observe']> {
   let seen = await driver.observe(name);
   await until(async () => {
     seen = await driver.observe(name);
