@@ -33,7 +33,7 @@ async function main({ everything, only }: { everything: boolean; only: string | 
         : { points: [wanted], leftOut: [], problems: [] };
     log(`${plan.points.length} points are planned`);
     const done = await runAll(lanes, plan.points, {
-      tries: ({ byTiming }) => (byTiming ? 2 : 8),
+      tries: ({ byTiming }) => (byTiming ? 3 : 8),
       onDone: ({ crash, outcome }, count) => {
         for (const line of outcome.violations) log(`${describeCase(crash)}: ${line}`);
         if (count % 50 === 0) log(`${count} of ${plan.points.length}, ${minutes(began)} min`);

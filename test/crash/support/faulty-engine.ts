@@ -1,4 +1,11 @@
-import { createServer, request, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerResponse,
+} from 'node:http';
 import { join } from 'node:path';
 
 export interface EngineRequest {
@@ -42,6 +49,7 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
   const answered: EngineRequest[] = [];
   const canaries = new Set<string>();
   const counts = new Map<string, number>();
+  const underWay = new Set<ClientRequest>();
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse, isVictim: boolean): Promise<void> {
     const asked = read(incoming.url ?? '/', incoming.method ?? 'GET', canaries);
@@ -52,7 +60,12 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
 
     const response = await send(incoming, body);
     if (asked.isStream) {
-      if (point !== undefined && (await options.judge(`${point}:after`)) === 'drop') return void outgoing.destroy();
+      const isDropped = point !== undefined && (await options.judge(`${point}:after`)) === 'drop';
+      if (isDropped || outgoing.destroyed) {
+        outgoing.destroy();
+        response.destroy();
+        return;
+      }
       outgoing.writeHead(response.statusCode ?? 500, response.headers);
       outgoing.flushHeaders();
       outgoing.on('close', () => response.destroy());
@@ -89,6 +102,8 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
     });
     onward.once('response', resolve);
     onward.once('error', reject);
+    underWay.add(onward);
+    onward.once('close', () => underWay.delete(onward));
     onward.end(body);
     return promise;
   }
@@ -113,6 +128,7 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
     survivorHost: survivor.host,
     answered,
     close: async () => {
+      for (const onward of underWay) onward.destroy();
       for (const { server } of [victim, survivor]) {
         server.closeAllConnections();
         const { promise, resolve } = Promise.withResolvers<void>();
