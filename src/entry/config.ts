@@ -6,7 +6,7 @@ import { ErrandError } from '../contract/errors.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 
 import type { DockerConnection } from '../runners/docker-engine.ts';
-import { processEnvironmentNames, processIsNoSandbox } from '../runners/process.ts';
+import { processEnvironmentNames, processIsNoSandbox } from '../runners/process-environment.ts';
 import type { SecretSources } from './secret-reader.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

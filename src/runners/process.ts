@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { type CreatedRunner, type RunnerDriver, type RunnerSpec, StartRefused } from '../core/ports/runner-driver.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
+import { processIsNoSandbox } from './process-environment.ts';
 import { killFamily } from './process-kill.ts';
 import {
   claimName,
@@ -30,30 +31,13 @@ export interface ProcessRunnerOptions {
   directory: string;
   /** Absolute path of `script-runner.sh`. */
   runnerScript: string;
-  /** What every runner's environment begins with: pick {@link processEnvironmentNames} from the own one. */
+  /** What every runner's environment begins with: pick `processEnvironmentNames` from the own one. */
   baseEnvironment?: Readonly<Record<string, string>> | undefined;
   /** Runners at once. */
   maximumRunners: number;
   logger: Logger;
   clock: Clock;
 }
-
-/** The variables that runners may take over from the orchestrator. All others stay its own. */
-export const processEnvironmentNames = [
-  'PATH',
-  'HOME',
-  'USER',
-  'LOGNAME',
-  'SHELL',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'TMPDIR',
-] as const;
-
-/** Said where the driver is used, and why it is refused in production. */
-export const processIsNoSandbox =
-  'The process driver is a development tool, no sandbox: tasks run as this user on this machine and can read whatever Errand can, its keys and other tasks included; images and limits on CPU, memory and network are ignored.';
 
 const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/' };
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;

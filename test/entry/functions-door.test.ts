@@ -147,21 +147,21 @@ describe('the door', () => {
     ERRAND_SUBSCRIPTION_ID: tenantId,
     ERRAND_RESOURCE_GROUP: 'runs',
   };
-  const open = (more: Record<string, string>) => door(azureConfig({ ...settings, ...more }));
+  const open = async (more: Record<string, string>) => door(azureConfig({ ...settings, ...more }));
 
   test("whoever the host has let in may do what its key's scopes say", async () => {
-    expect(await open({})?.find('', now)).toMatchObject({ name: 'function-key', scopes: { length: 5 } });
-    expect(await open({ ERRAND_FUNCTION_KEY_SCOPES: 'runs:create' })?.find('', now)).toMatchObject({
+    expect(await (await open({}))?.find('', now)).toMatchObject({ name: 'function-key', scopes: { length: 5 } });
+    expect(await (await open({ ERRAND_FUNCTION_KEY_SCOPES: 'runs:create' }))?.find('', now)).toMatchObject({
       scopes: ['runs:create'],
     });
   });
 
   test('with keys of ours or Entra ID a key of the host is not enough', async () => {
     const { key, entry } = newApiKey({ name: 'ci', scopes: ['runs:read'] });
-    const keys = open({ ERRAND_API_KEYS: JSON.stringify({ keys: [entry] }) });
+    const keys = await open({ ERRAND_API_KEYS: JSON.stringify({ keys: [entry] }) });
     expect(await keys?.find('', now)).toBeUndefined();
     expect(await keys?.find(key, now)).toMatchObject({ name: 'ci' });
-    const both = open({
+    const both = await open({
       ERRAND_API_KEYS: JSON.stringify({ keys: [entry] }),
       ERRAND_ENTRA_TENANT_ID: tenantId,
       ERRAND_ENTRA_AUDIENCE: audience,
@@ -172,10 +172,12 @@ describe('the door', () => {
     expect(await both?.find('', now)).toBeUndefined();
   });
 
-  test('nobody leaves it open by mistake', () => {
-    expect(() => open({ ERRAND_AUTH_LEVEL: 'anonymous' })).toThrow(/everybody could run tasks/);
-    expect(() => open({ ERRAND_API_KEYS: '{"keys":[{"secret":"s3cr3t"}]}' })).toThrow(/not the JSON of a file of keys/);
-    expect(() => open({ ERRAND_FUNCTION_KEY_SCOPES: 'runs:all' })).toThrow(/there is no scope runs:all/);
-    expect(open({ ERRAND_AUTH_LEVEL: 'anonymous', AZURE_FUNCTIONS_ENVIRONMENT: 'Development' })).toBeUndefined();
+  test('nobody leaves it open by mistake', async () => {
+    await expect(open({ ERRAND_AUTH_LEVEL: 'anonymous' })).rejects.toThrow(/everybody could run tasks/);
+    await expect(open({ ERRAND_API_KEYS: '{"keys":[{"secret":"s3cr3t"}]}' })).rejects.toThrow(
+      /^ERRAND_API_KEYS is not the JSON of a file of keys/,
+    );
+    await expect(open({ ERRAND_FUNCTION_KEY_SCOPES: 'runs:all' })).rejects.toThrow(/there is no scope runs:all/);
+    expect(await open({ ERRAND_AUTH_LEVEL: 'anonymous', AZURE_FUNCTIONS_ENVIRONMENT: 'Development' })).toBeUndefined();
   });
 });

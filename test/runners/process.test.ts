@@ -11,7 +11,8 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { RunnerSpec } from '../../src/core/ports/runner-driver.ts';
 import { claimName, labelsOf } from '../../src/runners/process-state.ts';
-import { processIsNoSandbox, processRunner } from '../../src/runners/process.ts';
+import { processIsNoSandbox } from '../../src/runners/process-environment.ts';
+import { processRunner } from '../../src/runners/process.ts';
 import { type ProcessHarness, processHarness } from './support/process-harness.ts';
 
 const orchestrator = fileURLToPath(new URL('support/process-orchestrator.ts', import.meta.url));

@@ -50,7 +50,7 @@ export const devCommand = command({
     const server = await localServer(config, await devLogger(set, config.logLevel, io));
     const { driver } = server.errand.context;
     if (driver.name === 'process') {
-      const { processIsNoSandbox } = await import('../../runners/process.ts');
+      const { processIsNoSandbox } = await import('../../runners/process-environment.ts');
       io.note(`${io.noteStyle.yellow('warning:')} ${processIsNoSandbox}`);
     } else {
       const { ensureExampleImage } = await import('./example-image.ts');

@@ -1,15 +1,15 @@
 import { ErrandError } from '../../contract/errors.ts';
 import { apiKeys, apiKeysFileSchema, type ApiKeys, type Callers } from '../../http/api-keys.ts';
 import type { AzureConfig } from '../azure-config.ts';
-import { entraTokens } from './entra-tokens.ts';
 
 /**
  * Who is let in. With keys of ours or Entra ID, whoever shows one of them; without either, whoever the host has let in with a key of its own. On a
  * developer's machine without any, whoever is on this machine (undefined). Throws `invalidConfiguration` where everybody would be let in.
  */
-export function door(config: AzureConfig): Callers | undefined {
+export async function door(config: AzureConfig): Promise<Callers | undefined> {
   const keys = config.apiKeys === undefined ? undefined : readKeys(config.apiKeys);
-  const tokens = config.entra === undefined ? undefined : entraTokens(config.entra);
+  // Loaded for those who use it: a cold start is paid for by whoever waits.
+  const tokens = config.entra === undefined ? undefined : (await import('./entra-tokens.ts')).entraTokens(config.entra);
   if (keys !== undefined || tokens !== undefined)
     return {
       find: (shown, now) => (shown.startsWith('errand_') ? keys?.find(shown, now) : tokens?.find(shown, now)),

@@ -27,7 +27,7 @@ const streamSeconds = 120;
 /** Puts everything together from the settings. Throws `invalidConfiguration`. */
 export async function functionsParts(from: Environment, logger: Logger): Promise<FunctionsParts> {
   const config = azureConfig(from);
-  const keys = door(config);
+  const keys = await door(config);
   const errand = await composeAzure(config, { logger, background: false });
   const { context, queue } = errand;
   const chain = sweepChain(context, () => errand.orchestrator.sweep());
