@@ -41,11 +41,11 @@ export const enginePackages: readonly DebianPackage[] = [
 /** What the local images are made of. */
 export const imagePackages: readonly DebianPackage[] = [
   { name: 'busybox-static', why: 'shell and utilities of the local images', present: () => staticProgram('busybox') },
+  { name: 'curl', why: 'the runner fetches signed URLs with it', present: program('curl') },
 ];
 
 /** What only the tests need. */
 export const testPackages: readonly DebianPackage[] = [
-  { name: 'curl', why: 'the runner fetches signed URLs with it', present: program('curl') },
   { name: 'dash', why: 'a shell that the runner must work under', present: program('dash') },
   { name: 'procps', why: 'ps, to prove that no secret shows in it', present: program('ps') },
   { name: 'shellcheck', why: 'checks the shell scripts', present: program('shellcheck') },

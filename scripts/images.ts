@@ -9,7 +9,9 @@ import { buildImage, type ImageRecipe } from './image-build.ts';
 
 /** A shell, busybox and the runner; nothing else. */
 export const minimalImage = 'errand-minimal:local';
-/** Node and the libraries that it needs, on the minimal image. */
+/** The minimal image and curl, with which the runner uses signed URLs. */
+export const curlImage = 'errand-curl:local';
+/** Node and the libraries that it needs, with curl. */
 export const nodeImage = 'errand-node:local';
 /** The image that the original StopVM names, here with a stand-in `az`. */
 export const azureCliImage = 'lalitadithya/az-cli-image:latest';
@@ -32,8 +34,8 @@ function minimalRecipe(): ImageRecipe {
 function azureCliRecipe(): ImageRecipe {
   return {
     tag: azureCliImage,
-    base: minimalImage,
-    dockerfile: `FROM ${minimalImage}\nCOPY az /usr/local/bin/az\n`,
+    base: curlImage,
+    dockerfile: `FROM ${curlImage}\nCOPY az /usr/local/bin/az\n`,
     files: new Map([['az', { from: fromRoot('scripts/stand-in-az.sh') }]]),
   };
 }
@@ -44,16 +46,18 @@ function librariesOf(program: string): string[] {
   return [...listing.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] ?? '').filter((path) => existsSync(path));
 }
 
-function nodeRecipe(): ImageRecipe {
-  const files = new Map([['node', { from: realpathSync(process.execPath) }]]);
-  for (const library of librariesOf(process.execPath))
-    files.set(`libraries${library}`, { from: realpathSync(library) });
-  return {
-    tag: nodeImage,
-    base: minimalImage,
-    dockerfile: `FROM ${minimalImage}\nCOPY libraries/ /\nCOPY node /usr/local/bin/node\n`,
-    files,
-  };
+/** An image with one more program, and what that needs. */
+function programRecipe(tag: string, base: string, name: string, program: string): ImageRecipe {
+  const files = new Map([[name, { from: realpathSync(program) }]]);
+  for (const library of librariesOf(program)) files.set(`libraries${library}`, { from: realpathSync(library) });
+  const dockerfile = `FROM ${base}\nCOPY libraries/ /\nCOPY ${name} /usr/local/bin/${name}\n`;
+  return { tag, base, dockerfile, files };
+}
+
+function curlRecipe(): ImageRecipe {
+  const curl = findProgram('curl');
+  if (curl === undefined) throw new Error('curl is missing: apt-get install curl');
+  return programRecipe(curlImage, minimalImage, 'curl', curl);
 }
 
 /** Builds {@link minimalImage} where it is not there yet, and returns its tag. */
@@ -70,6 +74,7 @@ export async function buildMinimalImage(
 /** Builds every local image that examples, demo and tests use. No registry takes part. */
 export async function buildImages(docker: Docker, { log }: { log: Log }): Promise<void> {
   await buildMinimalImage(docker, { log });
+  await buildImage(docker, curlRecipe(), { log });
   await buildImage(docker, azureCliRecipe(), { log });
-  await buildImage(docker, nodeRecipe(), { log });
+  await buildImage(docker, programRecipe(nodeImage, curlImage, 'node', process.execPath), { log });
 }

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClient, type Client } from '../../src/client/client.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Storage } from '../../src/core/ports/storage.ts';
+import { blobCreatedMessage } from '../../src/entry/local-azure/blob-created.ts';
 import { encodeWakeUp } from '../../src/queues/azure-queue-message.ts';
 import { azureTablesStorage } from '../../src/storage/azure-tables.ts';
 import { call } from '../e2e/door.ts';
-import { blobCreated, functionsHarness, type FunctionsHarness } from '../support/functions-host.ts';
+import { functionsHarness, type FunctionsHarness } from '../support/functions-host.ts';
 
 let harness: FunctionsHarness;
 let client: Client;
@@ -84,7 +85,7 @@ test('wake-ups and events of runs that there are not are dropped', async () => {
   const runId = '01arz3ndektsv4rrffq69g5fav';
   await harness.queue.send(encodeWakeUp({ runId, wakeId: 'w' }, 0), 0, {});
   await harness.queue.send(
-    blobCreated(`/blobServices/default/containers/errand/blobs/exchanges/${runId}/1/result.json`),
+    blobCreatedMessage(`/blobServices/default/containers/errand/blobs/exchanges/${runId}/1/result.json`, Date.now()),
     0,
     {},
   );

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger, type Logger } from '../../src/core/logger.ts';
 import { blobGateway } from '../../src/entry/functions/host/blob-gateway.ts';
 import { startFunctionsHost, type FunctionsHost } from '../../src/entry/functions/host/functions-host.ts';
+import { blobCreatedMessage } from '../../src/entry/local-azure/blob-created.ts';
 import { registerFunctions } from '../../src/entry/functions/register.ts';
 import { queueAccess, type QueueAccess } from '../../src/queues/azure-queue-client.ts';
 import { startAzurite, type Azurite } from './azurite.ts';
@@ -45,7 +46,7 @@ export async function functionsHarness(options: FunctionsHarnessOptions = {}): P
     target: azurite.blobUrl,
     host: '127.0.0.1',
     onCreated: async (subject) => {
-      if (/\/(?:fence|result\.json)$/.test(subject)) await queue.send(blobCreated(subject), 0, {});
+      if (/\/(?:fence|result\.json)$/.test(subject)) await queue.send(blobCreatedMessage(subject, Date.now()), 0, {});
     },
     onError: (error) => logger.warn({ err: error }, 'a runner did not get through to Azurite'),
   });
@@ -86,19 +87,4 @@ export async function functionsHarness(options: FunctionsHarnessOptions = {}): P
       await azurite.stop();
     },
   };
-}
-
-/** An event as Event Grid puts it into a queue. Source: https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage */
-export function blobCreated(subject: string): string {
-  const event = {
-    topic: '/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a',
-    subject,
-    eventType: 'Microsoft.Storage.BlobCreated',
-    id: crypto.randomUUID(),
-    data: { api: 'PutBlob', contentType: 'application/json', blobType: 'BlockBlob' },
-    dataVersion: '',
-    metadataVersion: '1',
-    eventTime: new Date().toISOString(),
-  };
-  return Buffer.from(JSON.stringify(event)).toString('base64');
 }

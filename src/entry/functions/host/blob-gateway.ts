@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net';
 export interface BlobGatewayOptions {
   /** Address of the blob service, with the account in its path. */
   target: string;
-  /** Where runners reach this machine. */
+  /** Where to listen on this machine. */
   host: string;
+  /** Under which name runners find it; `host` unless given. */
+  seenAs?: string;
   /** Is told the subject of each event that Azure would send: a blob was created, and answered so. Its promise is waited for before the runner has its answer. */
   onCreated(subject: string): Promise<void>;
   onError(error: unknown): void;
@@ -28,7 +30,7 @@ export async function blobGateway(options: BlobGatewayOptions): Promise<BlobGate
   server.listen(0, options.host);
   await once(server, 'listening');
   return {
-    url: `http://${options.host}:${(server.address() as AddressInfo).port}${target.pathname}`,
+    url: `http://${options.seenAs ?? options.host}:${(server.address() as AddressInfo).port}${target.pathname}`,
     close: async () => {
       const closed = once(server, 'close');
       server.close();
