@@ -996,6 +996,8 @@ on_stop() {
 
 # Everything that the container has and the definition gives, and of ours only five names.
 enter_task() {
+  # Where memory runs out, the kernel is to take the task, and leave the runner to say so. A process may raise its own score.
+  { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null || :
   set -- "$_executable"
   [ -z "$_default_signals" ] || set -- "$_env" --default-signal=INT,QUIT "$@"
   [ -z "$_setsid" ] || set -- "$_setsid" "$@"

@@ -101,6 +101,10 @@ describe.skipIf(reason !== undefined)('in the minimal image', () => {
     ),
   );
 
+  test('the kernel takes the task before the runner', () => {
+    run({ script: 'cat /proc/self/oom_score_adj' }, ['--init'], (log) => expect(log).toBe('1000\n'));
+  });
+
   test('a task that takes all the memory is told from one that was killed', () => {
     run(
       { script: 'x=$(head -c 100000000 /dev/zero | tr "\\0" x); echo ${#x}' },
