@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import { reconciler, type Outcome } from './reconcile.ts';
-import { currentAttempt, type RunRecord } from './run-record.ts';
+import { currentAttempt, type EndedRun, type RunRecord } from './run-record.ts';
 
 export interface LookerOptions {
   /**
@@ -23,6 +23,10 @@ export interface Looker {
   onWakeUp(wakeUp: WakeUp): Promise<void>;
   /** Calls back when a run changes state or ends, in this process. */
   onChange(runId: string, callback: () => void): () => void;
+  /** Calls back when this process has recorded the end of a run. */
+  onEnd(callback: (run: EndedRun) => void): void;
+  /** Tells of an end that was recorded outside of a look. */
+  ended(run: EndedRun): void;
   /** Takes no new work and waits for the steps under way. Containers that run are left alone. */
   close(): Promise<void>;
 }
@@ -41,6 +45,7 @@ export function looker(context: Context, { background = true }: LookerOptions = 
   const looking = new Map<string, { again: boolean }>();
   const watches = new Map<string, { attempt: number; stop: AbortController }>();
   const listeners = new Map<string, Set<() => void>>();
+  const endListeners: ((run: EndedRun) => void)[] = [];
   /** Ends what could go on for as long as an image is large. */
   const giveUp = new AbortController();
   let closed = false;
@@ -51,7 +56,12 @@ export function looker(context: Context, { background = true }: LookerOptions = 
       track(work(giveUp.signal).then(() => look(run.id)));
     },
     wake,
+    ended,
   });
+
+  function ended(run: EndedRun): void {
+    for (const callback of endListeners) callback(run);
+  }
 
   async function wake(runId: string): Promise<void> {
     if (background) await look(runId);
@@ -75,12 +85,18 @@ export function looker(context: Context, { background = true }: LookerOptions = 
     }
     const mine = { again: false };
     looking.set(runId, mine);
-    const looked = lookNow(runId).finally(() => {
-      looking.delete(runId);
-      return mine.again ? look(runId) : undefined;
-    });
+    const looked = lookOnce(runId, mine);
     track(looked);
     if (!background) await looked;
+  }
+
+  async function lookOnce(runId: string, mine: { again: boolean }): Promise<void> {
+    try {
+      await lookNow(runId);
+    } finally {
+      looking.delete(runId);
+    }
+    if (mine.again) await look(runId);
   }
 
   async function lookNow(runId: string): Promise<void> {
@@ -140,6 +156,10 @@ export function looker(context: Context, { background = true }: LookerOptions = 
         set.delete(callback);
         if (set.size === 0) listeners.delete(runId);
       };
+    },
+    ended,
+    onEnd: (callback) => {
+      endListeners.push(callback);
     },
     close: async () => {
       closed = true;

@@ -9,7 +9,7 @@ import { definitions, type Definitions } from './definitions.ts';
 import { looker, type Looker, type LookerOptions } from './looker.ts';
 import type { RunFilter } from './ports/storage.ts';
 import type { WakeUp } from './ports/work-queue.ts';
-import type { RunRecord } from './run-record.ts';
+import type { EndedRun, RunRecord } from './run-record.ts';
 import { slotHolder } from './slot-holder.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
@@ -38,6 +38,8 @@ export interface Orchestrator {
   waitForEnd(runId: string, ms: number, signal: AbortSignal): Promise<RunRecord>;
   /** Calls back when the run may have changed in this process, until the returned function is called. Changes by other processes go unnoticed. */
   onChange(runId: string, callback: () => void): () => void;
+  /** Calls back with each run whose end this process has recorded: once per run, among all processes. */
+  onEnd(callback: (run: EndedRun) => void): void;
   /** Looks after everything that is open: takes wake-ups, watches the platform, sweeps. */
   start(): Promise<void>;
   sweep(): Promise<SweepReport>;
@@ -128,9 +130,13 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       return accepted;
     },
     cancel: async (runId, by) => {
-      const run = await changed(runId, (current) =>
-        transition(current, { type: 'cancelRequested', by, at: clock.now() }, policy),
-      );
+      let endedHere = false;
+      const run = await changed(runId, (current) => {
+        const next = transition(current, { type: 'cancelRequested', by, at: clock.now() }, policy);
+        endedHere = next !== undefined && isEnded(next);
+        return next;
+      });
+      if (endedHere && isEnded(run)) looks.ended(run);
       // Stopping a container may take longer than an answer may.
       await looks.wake(runId);
       return run;
@@ -164,6 +170,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       }
     },
     onChange: (runId, callback) => looks.onChange(runId, callback),
+    onEnd: (callback) => looks.onEnd(callback),
     start: async () => {
       queue.consume((wakeUp) => looks.onWakeUp(wakeUp));
       loop('the watch of the platform', watchPlatform);

@@ -11,12 +11,14 @@ import {
   currentAttempt,
   nextAttemptNumber,
   type AttemptRecord,
+  type EndedRun,
   type RunRecord,
   type StartingRun,
 } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
 import { runIdOf, slotHolder, withoutSlots } from './slot-holder.ts';
 import { transition, withAttempt, type RunEvent } from './transition.ts';
+import { isEnded } from './view.ts';
 
 /** What is left after the steps that could be taken. */
 export type Outcome =
@@ -38,6 +40,8 @@ export interface Hooks {
   create(run: StartingRun, work: (closing?: AbortSignal) => Promise<void>): Promise<void>;
   /** Somebody may go on now that a slot is free. What it returns is awaited. */
   wake(runId: string): unknown;
+  /** This process has recorded the end of a run. Once per run, among all processes. */
+  ended?(run: EndedRun): void;
 }
 
 /** More steps than any run can take without waiting; beyond it two rules contradict each other. */
@@ -121,7 +125,9 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     const next = transition(run, event, policy);
     if (next === undefined)
       throw new ErrandError('internal', `${event.type} cannot happen to a run that is ${run.state}`, { runId: run.id });
-    return save(run, next);
+    const saved = await save(run, next);
+    if (saved !== undefined && isEnded(saved)) hooks.ended?.(saved);
+    return saved;
   }
 
   function exchangeOf(run: RunRecord): Exchange | undefined {

@@ -1,7 +1,8 @@
 import type { MiddlewareHandler } from 'hono';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { runStates, isTerminal } from '../contract/run.ts';
-import type { Clock } from '../core/clock.ts';
+import { fromInstant, type Clock } from '../core/clock.ts';
+import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { AppEnv } from './app-options.ts';
 import type { RouteName } from './handlers.ts';
@@ -14,8 +15,14 @@ export interface HttpMetrics {
   text(): Promise<{ contentType: string; body: string }>;
 }
 
+interface MetricsOptions {
+  clock: Clock;
+  storage: Pick<Storage, 'countOpen'>;
+  orchestrator: Pick<Orchestrator, 'onEnd'>;
+}
+
 /** Metrics of one app, in a registry of its own. Open runs are counted in the storage when somebody asks, so that they hold for all processes. */
-export function httpMetrics({ clock, storage }: { clock: Clock; storage: Pick<Storage, 'countOpen'> }): HttpMetrics {
+export function httpMetrics({ clock, storage, orchestrator }: MetricsOptions): HttpMetrics {
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
@@ -35,6 +42,23 @@ export function httpMetrics({ clock, storage }: { clock: Clock; storage: Pick<St
     name: 'errand_runs_accepted_total',
     help: 'Runs accepted by this process',
     registers,
+  });
+  const ended = new Counter({
+    name: 'errand_runs_ended_total',
+    help: 'Runs whose end this process has recorded',
+    labelNames: ['state', 'reason'] as const,
+    registers,
+  });
+  const runSeconds = new Histogram({
+    name: 'errand_run_duration_seconds',
+    help: 'From accepting a run to its end',
+    labelNames: ['state'] as const,
+    buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400],
+    registers,
+  });
+  orchestrator.onEnd(({ state, reason, createdAt, endedAt }) => {
+    ended.inc({ state, reason });
+    runSeconds.observe({ state }, (fromInstant(endedAt) - fromInstant(createdAt)) / 1000);
   });
   const open = new Gauge({
     name: 'errand_open_runs',

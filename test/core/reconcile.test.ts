@@ -194,13 +194,24 @@ test('closing cuts off a create that hangs', async () => {
   const errand = await startErrand();
   errand.platform.next = 'slow';
   const run = await errand.ask('Demo');
-  let closed = false;
-  const closing = errand.orchestrator.close().then(() => {
-    closed = true;
-  });
+  const closing = errand.orchestrator.close();
   await errand.settle();
-  expect(closed).toBe(false);
+  expect(await Promise.race([closing, 'still open'])).toBe('still open');
   await errand.advance(6_000);
   await closing;
   expect((await errand.run(run.id)).state).toBe('starting');
+});
+
+test('each end is told once, whoever brought it about', async () => {
+  const errand = await startErrand();
+  await errand.push({ taskName: 'Single', concurrency: { limit: 1 } });
+  const ends: string[] = [];
+  errand.orchestrator.onEnd(({ id, state }) => ends.push(`${id} ${state}`));
+  const first = await errand.ask('Single');
+  const second = await errand.ask('Single');
+  await errand.orchestrator.cancel(second.id, 'ann');
+  await errand.orchestrator.cancel(second.id, 'ann');
+  await errand.runToEnd(first.id);
+  await errand.advance(60_000);
+  expect(ends).toEqual([`${second.id} canceled`, `${first.id} succeeded`]);
 });

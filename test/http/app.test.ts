@@ -315,17 +315,26 @@ describe('answers', () => {
     }
   });
 
-  test('metrics count what was answered, and open runs where they are stored', async () => {
+  test('metrics count what was answered and what has ended, and open runs where they are stored', async () => {
+    let tell: ((run: EndedRun) => void) | undefined;
     const app = appOf({
       storage: { countOpen: () => Promise.resolve({ queued: 2, running: 3 }) },
-      orchestrator: { ready: () => Promise.resolve() },
+      orchestrator: {
+        ready: () => Promise.resolve(),
+        onEnd: (callback) => {
+          tell = callback;
+        },
+      },
     });
+    tell?.(ended({ state: 'failed', reason: 'exitCode' }));
     await app.request(`${origin}/readyz`);
     await app.request(`${origin}/readyz`);
     await app.request(`${origin}/nothing`);
     const text = await (await app.request(`${origin}/metrics`)).text();
     expect(text).toContain('errand_http_requests_total{route="readyz",status="200"} 2');
     expect(text).toContain('errand_http_request_duration_seconds_count{route="readyz"} 2');
+    expect(text).toContain('errand_runs_ended_total{state="failed",reason="exitCode"} 1');
+    expect(text).toContain('errand_run_duration_seconds_count{state="failed"} 1');
     expect(text).toContain('errand_open_runs{state="queued"} 2');
     expect(text).toContain('errand_open_runs{state="running"} 3');
     expect(text).toContain('errand_open_runs{state="starting"} 0');
