@@ -196,7 +196,7 @@ test('closing cuts off a create that hangs', async () => {
   const run = await errand.ask('Demo');
   const closing = errand.orchestrator.close();
   await errand.settle();
-  expect(await Promise.race([closing, 'still open'])).toBe('still open');
+  expect(await Promise.race([closing, Promise.resolve('still open')])).toBe('still open');
   await errand.advance(6_000);
   await closing;
   expect((await errand.run(run.id)).state).toBe('starting');

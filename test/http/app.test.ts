@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorTable, ErrandError } from '../../src/contract/errors.ts';
 import { routes, scopes, type Route, type Scope } from '../../src/contract/routes.ts';
 import type { Logger } from '../../src/core/logger.ts';
+import type { EndedRun } from '../../src/core/run-record.ts';
 import { apiKeys, newApiKey } from '../../src/http/api-keys.ts';
+import { ended } from '../core/support/records.ts';
 import { appOf } from './support/app-of.ts';
 import { pushScript, serverHarness, type ServerHarness } from './support/server-harness.ts';
 
