@@ -132,11 +132,14 @@ export function transition(run: RunRecord, event: RunEvent, policy: Policy): Run
   return handler?.(run, event, policy);
 }
 
-/** The runner's clock has whole seconds in some images, and may be wrong: what cannot be is replaced by when the fence was seen. */
+const seenAtOnceMs = 2_000;
+
+/** The runner's clock has whole seconds in some images, and may be wrong. It is asked only where the fence was seen late, and believed where it can be right. */
 function plausible(run: Extract<RunRecord, { state: 'starting' }>, fencedAt: string, at: number): string {
   const openedAt = run.attempts.at(-1)?.openedAt ?? run.createdAt;
   const told = fromInstant(fencedAt);
-  return told >= fromInstant(openedAt) && told <= at ? instant(told) : instant(at);
+  const seenLate = at - told > seenAtOnceMs;
+  return seenLate && told >= fromInstant(openedAt) ? instant(told) : instant(at);
 }
 
 const totalMessage = 'the time for the whole run, totalSeconds, is over';

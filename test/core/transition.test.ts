@@ -366,3 +366,21 @@ describe('whatever happens in whatever order', () => {
 test('an ended run is left as it is', () => {
   for (const [event] of table) expect(transition(ended(), event, policy)).toBeUndefined();
 });
+
+describe('when the fence was taken', () => {
+  const openedAt = at - 10_000;
+  const run = starting({ attempts: [attempt({ openedAt: instant(openedAt) })] });
+  const fenced = (told: number) => {
+    const next = transition(run, { type: 'started', fencedAt: instant(told), at }, policy);
+    return next?.attempts.at(-1)?.fencedAt;
+  };
+
+  test.each([
+    ['the runner says, where it was seen late', at - 5000, at - 5000],
+    ['it was seen, where that was at once: the runner may only know whole seconds', at - 900, at],
+    ['it was seen, where the runner says a time before the attempt', openedAt - 1, at],
+    ['it was seen, where the runner says a time to come', at + 1, at],
+  ])('is when %s', (_, told, expected) => {
+    expect(fenced(told)).toBe(instant(expected));
+  });
+});
