@@ -31,10 +31,16 @@ export const devCommand = command({
       about: 'Otherwise $ERRAND_DATA_DIR, otherwise .errand in this folder',
     },
     'no-examples': { type: 'boolean', about: 'Push no examples' },
+    azure: {
+      type: 'boolean',
+      about:
+        'The Azure path instead: Azurite, an emulator of Container Instances, and the function app; nothing is kept',
+    },
   },
   examples: [
     { line: 'errand dev', about: 'Leave it running, and go on in another terminal' },
     { line: 'errand dev --driver process', about: 'Without containers: quick, and no sandbox' },
+    { line: 'errand dev --azure', about: 'As it will be on Azure, before you deploy' },
   ],
   more: 'The variables of docs/configuration.md work here too. ERRAND_LOG_LEVEL turns its messages into a log of JSON lines.',
   run: async ({ values }, io) => {
@@ -46,6 +52,14 @@ export const devCommand = command({
       ...(values.port === undefined ? {} : { ERRAND_PORT: values.port }),
       ...(values['data-dir'] === undefined ? {} : { ERRAND_DATA_DIR: values['data-dir'] }),
     };
+    if (values.azure) {
+      if (values.driver !== undefined || values['data-dir'] !== undefined)
+        throw new UsageError(
+          '--azure goes without --driver and --data-dir: tasks run in the emulator, and nothing is kept.',
+        );
+      const { devAzure } = await import('./dev-azure.ts');
+      return devAzure(set, { examples: !values['no-examples'] }, io);
+    }
     const config = serverConfig(set, { driver: 'auto' });
     const server = await localServer(config, await devLogger(set, config.logLevel, io));
     const { driver } = server.errand.context;

@@ -8,16 +8,21 @@ import { progress } from '../terminal/progress.ts';
 import { defaultImage } from './init-template.ts';
 
 /** A shell and the utilities that the runner needs, from the public registry. */
-const standIn = 'busybox:stable';
+const minimal = { name: defaultImage, standIn: 'busybox:stable' };
 
-/** Sees to it that the engine has the image that the examples and new task folders name. Says what to do where that fails; never throws. */
-export async function ensureExampleImage(connection: DockerConnection, configDirectory: string, io: Io): Promise<void> {
+/** Sees to it that the engine has the image that the examples and new task folders name, or another with its stand-in. Says what to do where that fails; never throws. */
+export async function ensureExampleImage(
+  connection: DockerConnection,
+  configDirectory: string,
+  io: Io,
+  { name, standIn }: { name: string; standIn: string } = minimal,
+): Promise<void> {
   const engine = dockerEngine(connection, systemClock);
   const line = progress(io);
-  const [repo = '', tag = ''] = defaultImage.split(':');
+  const [repo = '', tag = ''] = name.split(':');
   try {
-    if (await hasImage(engine, defaultImage)) return;
-    io.note(`This engine does not have ${defaultImage}, which the examples run in: getting ${standIn} as a stand-in …`);
+    if (await hasImage(engine, name)) return;
+    io.note(`This engine does not have ${name}, which the examples run in: getting ${standIn} as a stand-in …`);
     await ensureImage(engine, standIn, {
       configDirectory,
       clock: systemClock,
@@ -32,7 +37,7 @@ export async function ensureExampleImage(connection: DockerConnection, configDir
     const why = error instanceof Error ? error.message : String(error);
     io.note(`${io.noteStyle.yellow('warning:')} ${why}`);
     io.note(
-      `Runs of the examples will fail with imageUnavailable until there is one: docker pull ${standIn} && docker tag ${standIn} ${defaultImage}`,
+      `Runs of the examples will fail with imageUnavailable until there is one: docker pull ${standIn} && docker tag ${standIn} ${name}`,
     );
   } finally {
     engine.close();

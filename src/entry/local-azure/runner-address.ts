@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, isIPv4 } from 'node:net';
 import type Dockerode from 'dockerode';
 import { systemClock } from '../../core/clock.ts';
 import { dockerEngine, type DockerConnection } from '../../runners/docker-engine.ts';
@@ -19,15 +19,18 @@ export async function runnerAddress(connection: DockerConnection): Promise<Runne
   const engine = dockerEngine(connection, systemClock);
   try {
     const network = await engine.call('describe its bridge', {}, (docker) => docker.getNetwork('bridge').inspect());
-    const gateway = gatewayOf(network);
-    return gateway !== undefined && (await isOurs(gateway)) ? { listen: gateway, seen: gateway } : desktop;
+    const address = bridgeAddress(network);
+    return address !== undefined && (await isOurs(address)) ? { listen: address, seen: address } : desktop;
   } finally {
     engine.close();
   }
 }
 
-function gatewayOf({ IPAM }: Dockerode.NetworkInspectInfo): string | undefined {
-  return IPAM?.Config?.map((range) => range['Gateway']).find((gateway) => gateway !== undefined);
+/** What the engine's machine is called on the bridge: the gateway, or the first address of its range where the engine does not say. */
+function bridgeAddress({ IPAM }: Dockerode.NetworkInspectInfo): string | undefined {
+  const range = IPAM?.Config?.find(({ Subnet }) => isIPv4(Subnet?.split('/')[0] ?? ''));
+  if (range === undefined) return undefined;
+  return range['Gateway'] ?? range['Subnet']?.replace(/\d+\/.*$/, '1');
 }
 
 /** An engine in a virtual machine has its bridge there. */
