@@ -83,7 +83,7 @@ describe('nothing of the host is read where a task has put', () => {
   if (!isRoot) console.warn('devices are left out: only root can make them');
 
   for (const [name, set] of Object.entries(traps)) {
-    test(name, async () => {
+    test(`left: ${name}`, async () => {
       await mkdir(join(box, 'outputs'));
       for (const file of ['log', 'output.json', 'result.json', 'fence', 'outputs/report']) await set(join(box, file));
 
