@@ -50,7 +50,6 @@ export const testPackages: readonly DebianPackage[] = [
   { name: 'openssl', why: 'makes the certificates of local https servers', present: program('openssl') },
   { name: 'procps', why: 'ps, to prove that no secret shows in it', present: program('ps') },
   { name: 'shellcheck', why: 'checks the shell scripts', present: program('shellcheck') },
-  { name: 'strace', why: 'watches what the server really calls', present: program('strace') },
 ];
 
 function isDebian(): boolean {
