@@ -31,6 +31,10 @@ export const runRequestSchema = z
     parameters: requestParametersSchema.default([]),
     labels: labelsSchema.default({}),
     timeouts: runTimeoutsSchema.default({}),
+    maxCost: z.number().positive().max(1_000_000).optional().meta({
+      description:
+        'The most that all attempts together may cost, in the currency of the price list: the run gets less time to run where it needs to',
+    }),
   })
   .meta({ id: 'RunRequest' });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { quoteSchema, receiptSchema } from './cost.ts';
 import { taskDefinitionSchema } from './task-definition.ts';
 
 export const runStates = [
@@ -138,6 +139,9 @@ export const runSchema = z
       .object({ outcome: z.enum(['succeeded', 'failed']), note: z.string(), by: z.string(), at: instant })
       .optional(),
     rerunOf: z.string().optional(),
+    cost: receiptSchema
+      .optional()
+      .meta({ description: 'What it has cost so far; only on platforms that have a price' }),
     executable: z.object({ name: z.string(), sha256: z.string(), etag: z.string(), bytes: z.int() }),
     definition: taskDefinitionSchema,
     version: z.int(),
@@ -163,6 +167,7 @@ export const planSchema = z
     resources: taskDefinitionSchema.shape.resources.unwrap(),
     platform: z.string(),
     concurrency: z.object({ key: z.string(), limit: z.int(), held: z.int(), waiting: z.int() }).optional(),
+    cost: quoteSchema.optional().meta({ description: 'Only on platforms that have a price' }),
     notes: z.array(z.string()).meta({ description: 'What people should know before they run it' }),
   })
   .meta({ id: 'Plan' });

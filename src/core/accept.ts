@@ -6,6 +6,7 @@ import type { TaskDefinition } from '../contract/task-definition.ts';
 import { platformProblems } from './check-definition.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
+import { quote, secondsFor } from './cost.ts';
 import type { Definitions } from './definitions.ts';
 import { checkParameters, type CheckedParameters } from './parameters.ts';
 import { summary } from './problems.ts';
@@ -125,6 +126,7 @@ export async function plan(context: Context, definitions: Definitions, request: 
     timeouts: definition.timeouts,
     resources: definition.resources,
     platform: driver.name,
+    ...(context.prices === undefined ? {} : { cost: quote(definition, context.prices) }),
     ...(slot === undefined
       ? {}
       : {
@@ -155,7 +157,14 @@ async function resolve(context: Context, definitions: Definitions, request: RunR
     );
 
   const checked = checkParameters(stored, request.parameters);
-  const problems = [...checked.problems, ...timeoutProblems(stored, request)];
+  const shortened = { ...stored, timeouts: { ...stored.timeouts, ...defined(request.timeouts) } };
+  const affordable =
+    request.maxCost === undefined ? { limit: {} } : secondsFor(request.maxCost, shortened, context.prices);
+  const problems = [
+    ...checked.problems,
+    ...timeoutProblems(stored, request),
+    ...('problem' in affordable ? [affordable.problem] : []),
+  ];
   if (problems.length > 0) throw new ErrandError('invalidRequest', summary(problems), { problems });
 
   const found = await context.artifacts.describe(stored.scriptName);
@@ -170,7 +179,10 @@ async function resolve(context: Context, definitions: Definitions, request: RunR
       `${stored.scriptName} is not what ${stored.taskName} pins: its SHA-256 is ${found.sha256}, the definition says ${stored.sha256}. Push the task again`,
     );
   }
-  const definition = { ...stored, timeouts: { ...stored.timeouts, ...defined(request.timeouts) } };
+  const definition = {
+    ...shortened,
+    timeouts: { ...shortened.timeouts, ...('limit' in affordable ? affordable.limit : {}) },
+  };
   return {
     definition,
     executable: { name: found.name, sha256: found.sha256, etag: found.etag, bytes: found.bytes },
@@ -264,6 +276,7 @@ function canonical(request: RunRequest): string {
     request.parameters.toSorted(byName).map(({ name, value }) => [name, value]),
     sorted(request.labels),
     sorted(defined(request.timeouts)),
+    ...(request.maxCost === undefined ? [] : [request.maxCost]),
   ]);
 }
 

@@ -1,3 +1,4 @@
+import type { PriceList } from '../contract/cost.ts';
 import type { ReadSecret } from './environment.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
@@ -17,6 +18,8 @@ export interface Context {
   clock: Clock;
   logger: Logger;
   policy: Policy;
+  /** Of the platform that runs are started on; undefined where they cost nothing. */
+  prices?: PriceList | undefined;
   sealer: Sealer;
   /** Of what definitions name with `valueFrom`. */
   readSecret: ReadSecret;

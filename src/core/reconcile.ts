@@ -4,6 +4,7 @@ import { nextVersion } from './amend.ts';
 import type { Context } from './context.ts';
 import { containerName } from './context.ts';
 import { choosePlace, reserveRemoval } from './choose-place.ts';
+import { withReceipt } from './cost.ts';
 import { createRunner } from './create-runner.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import type { Exchange } from './ports/artifact-store.ts';
@@ -125,7 +126,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     const next = transition(run, event, policy);
     if (next === undefined)
       throw new ErrandError('internal', `${event.type} cannot happen to a run that is ${run.state}`, { runId: run.id });
-    const saved = await save(run, next);
+    const saved = await save(run, withReceipt(next, context.prices));
     if (saved !== undefined && isEnded(saved)) hooks.ended?.(saved);
     return saved;
   }

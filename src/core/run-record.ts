@@ -1,3 +1,4 @@
+import type { Receipt } from '../contract/cost.ts';
 import type { EndReason, LogFacts, OutputFile, RunState, TerminalState } from '../contract/run.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 
@@ -79,6 +80,8 @@ interface RunBase {
   cancel?: { by: string; at: Instant };
   resolution?: { outcome: 'succeeded' | 'failed'; note: string; by: string; at: Instant };
   rerunOf?: string;
+  /** By the price list of the time. */
+  cost?: Receipt;
   /** The key under which the record is found again, for its removal. */
   idempotencyKey?: string;
   /** Slots that the run may hold or wait for, in the order of taking. Empty again once they are given back. */

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { priceListSchema, type PriceList } from '../contract/cost.ts';
 import { ErrandError } from '../contract/errors.ts';
 import { scopes, type Scope } from '../contract/routes.ts';
+import { listPrices } from '../core/cost.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { AzurePlace } from '../runners/azure-settings.ts';
 import { azureNames, settingOf } from './azure-setting-names.ts';
@@ -53,6 +56,7 @@ export interface AzureConfig {
   /** Whether this is a developer's machine, where callers from this machine need no key. */
   development: boolean;
   policy: Policy;
+  prices: PriceList;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -98,6 +102,7 @@ const variables = z.object({
   ERRAND_ENTRA_AUDIENCE: z.string().optional(),
   ERRAND_ENTRA_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
   ERRAND_ENTRA_CLIENTS: list,
+  ERRAND_PRICES_FILE: z.string().optional(),
   ERRAND_LOG_MAX_BYTES: positive.default(defaultPolicy.logMaxBytes),
   ERRAND_KEEP_DAYS: positive.default(defaultPolicy.keepRecordsMs / 86_400_000),
   ERRAND_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -167,6 +172,7 @@ export function azureConfig(from: Environment): AzureConfig {
       logMaxBytes: set.ERRAND_LOG_MAX_BYTES,
       keepRecordsMs: set.ERRAND_KEEP_DAYS * 86_400_000,
     },
+    prices: set.ERRAND_PRICES_FILE === undefined ? listPrices : readPrices(set.ERRAND_PRICES_FILE),
     logLevel: set.ERRAND_LOG_LEVEL,
   };
   if (missing.length > 0)
@@ -224,6 +230,18 @@ function logAnalyticsOf(
   if (workspaceId === undefined || workspaceKey === undefined)
     throw invalid('ERRAND_LOG_ANALYTICS_ID and ERRAND_LOG_ANALYTICS_KEY go together');
   return { workspaceId, workspaceKey };
+}
+
+function readPrices(file: string): PriceList {
+  try {
+    return priceListSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new ErrandError(
+      'invalidConfiguration',
+      `ERRAND_PRICES_FILE names ${file}, which is no price list: docs/cost.md shows one`,
+      { cause },
+    );
+  }
 }
 
 /** The published configuration names no subscription: that of the identity is the one meant, else that of the function app. */

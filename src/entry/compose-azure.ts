@@ -78,6 +78,7 @@ export async function composeAzure(
     clock,
     logger,
     policy: config.policy,
+    prices: driver.name === config.prices.platform ? config.prices : undefined,
     sealer: sealer(config.secretKey ?? (await keptSecretKey(storage))),
     readSecret: secretReader(config.secretSources),
     instanceId: installationId(config),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { quoteSchema, receiptSchema } from '../contract/cost.ts';
 import { errorTable, problemDetailsSchema, type ErrorCode } from '../contract/errors.ts';
 import { routes, type Route } from '../contract/routes.ts';
 import {
@@ -144,6 +145,8 @@ for (const [id, schema] of Object.entries({
   Attempt: attemptSchema,
   Waiting: waitingSchema,
   Plan: planSchema,
+  Quote: quoteSchema,
+  Receipt: receiptSchema,
 }))
   named.add(schema, { id });
 

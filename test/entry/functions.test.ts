@@ -63,6 +63,18 @@ test('a run is started by the request itself, and ended by the event of its resu
   expect(await client.wait(accepted.id)).toMatchObject({ state: 'succeeded' });
 });
 
+test('a plan quotes the run, its record has the receipt, and a limit of cost becomes one of time', async () => {
+  await pushAs('Paid', 'sleep 1');
+  expect((await client.plan({ taskName: 'Paid' })).cost).toMatchObject({ currency: 'USD', perMinute: 0.0009 });
+  const { id, definition } = await client.run({ taskName: 'Paid', maxCost: 0.005 });
+  // 0.005 / 0.000015 = 333 s, of which 240 are to start and 30 are grace.
+  expect(definition.timeouts.runSeconds).toBe(63);
+  const { cost } = await client.wait(id);
+  expect(cost).toMatchObject({ currency: 'USD', prices: { asOf: expect.any(String) } });
+  expect(cost?.cpuSeconds).toBeGreaterThanOrEqual(1);
+  expect(cost?.amount).toBeCloseTo((cost?.cpuSeconds ?? 0) * 0.000015, 6);
+});
+
 test('a log is streamed while it grows', async () => {
   await pushAs('Ticks', 'for i in 1 2 3; do echo $i; sleep 1; done');
   const { id } = await client.run({ taskName: 'Ticks' });

@@ -5,6 +5,7 @@ import type { Style } from '../terminal/style.ts';
 import { printable } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
 import { bytesText } from '../terminal/time-text.ts';
+import { amountText } from '../terminal/amount-text.ts';
 import { connect } from './connect.ts';
 import { parameterOptions } from './given-parameters.ts';
 import { makeRequest, start } from './run.ts';
@@ -29,8 +30,19 @@ export const planCommand = command({
 });
 
 function planText(plan: Plan, style: Style): string {
-  const { taskName, image, executable, parameters, environment, timeouts, resources, platform, concurrency, notes } =
-    plan;
+  const {
+    taskName,
+    image,
+    executable,
+    parameters,
+    environment,
+    timeouts,
+    resources,
+    platform,
+    concurrency,
+    cost,
+    notes,
+  } = plan;
   const facts = [
     ['image', image],
     ['executable', `${executable.name}  ${bytesText(executable.bytes)}  sha256 ${executable.sha256.slice(0, 12)}…`],
@@ -39,6 +51,14 @@ function planText(plan: Plan, style: Style): string {
       'limits',
       `${timeouts.runSeconds} s to run, ${timeouts.startSeconds} s to start, ${timeouts.queueSeconds} s to wait`,
     ],
+    ...(cost === undefined
+      ? []
+      : [
+          [
+            'cost',
+            `${amountText(cost.perMinute, cost)} a minute, at most ${amountText(cost.atMost, cost)}  ${style.dim(`list prices of ${cost.prices.asOf}`)}`,
+          ],
+        ]),
     ...(concurrency === undefined
       ? []
       : [

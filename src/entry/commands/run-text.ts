@@ -1,6 +1,7 @@
 import type { RunView } from '../../contract/run.ts';
 import { paintState, printable, type Style } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
+import { amountText } from '../terminal/amount-text.ts';
 import { between, bytesText } from '../terminal/time-text.ts';
 import { whatItDoes } from './follow-run.ts';
 
@@ -82,7 +83,7 @@ function attemptRows(attempt: Attempt, several: boolean): [at: string, what: str
 }
 
 function result(run: RunView, style: Style): string[] {
-  const { id, log, output, outputProblem, files } = run;
+  const { id, log, output, outputProblem, files, cost } = run;
   const cut = log?.truncated === true ? `, cut off: ${bytesText(log.droppedBytes)} more were written` : '';
   const incomplete = log !== undefined && !log.complete ? ', maybe incomplete' : '';
   const rows = [
@@ -92,6 +93,14 @@ function result(run: RunView, style: Style): string[] {
           [
             'log',
             `${log.lines} ${log.lines === 1 ? 'line' : 'lines'}, ${bytesText(log.bytes)}${cut}${incomplete}  ${style.dim(`errand logs ${id}`)}`,
+          ],
+        ]),
+    ...(cost === undefined
+      ? []
+      : [
+          [
+            'cost',
+            `${amountText(cost.amount, cost)}  ${style.dim(`${cost.cpuSeconds} CPU-seconds, ${cost.gbSeconds} GB-seconds, list prices of ${cost.prices.asOf}`)}`,
           ],
         ]),
     ...(output === undefined ? [] : [['output', printable(JSON.stringify(output))]]),

@@ -26,6 +26,11 @@ export const runCommand = command({
   options: {
     ...parameterOptions,
     label: { type: 'string', multiple: true, value: 'name=value', about: 'To find the run by; again for each' },
+    'max-cost': {
+      type: 'string',
+      value: 'amount',
+      about: 'The most that it may cost by the price list: it gets less time to run where it needs to',
+    },
     timeout: { type: 'string', value: 'seconds', about: 'How long the task may run: shorter than its definition says' },
     'idempotency-key': {
       type: 'string',
@@ -51,7 +56,7 @@ export const runCommand = command({
     const labels = Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value')));
     const run = await start(client, request, () =>
       client.run(
-        { ...request.body, labels, ...timeouts(values.timeout) },
+        { ...request.body, labels, ...timeouts(values.timeout), ...maxCost(values['max-cost']) },
         values['idempotency-key'] === undefined ? {} : { idempotencyKey: values['idempotency-key'] },
       ),
     );
@@ -106,4 +111,11 @@ function timeouts(text: string | undefined): Pick<RunRequestBody, 'timeouts'> {
   if (!/^[1-9][0-9]{0,8}$/.test(text))
     throw new UsageError(`--timeout ${text} is no number of seconds: write --timeout 600.`);
   return { timeouts: { runSeconds: Number(text) } };
+}
+
+function maxCost(text: string | undefined): Pick<RunRequestBody, 'maxCost'> {
+  if (text === undefined) return {};
+  if (!/^[0-9]{1,7}(?:\.[0-9]{1,9})?$/.test(text) || Number(text) === 0)
+    throw new UsageError(`--max-cost ${text} is no amount: write --max-cost 0.05.`);
+  return { maxCost: Number(text) };
 }
