@@ -1,6 +1,7 @@
 import { fromInstant, instant } from './clock.ts';
 import type { Context } from './context.ts';
 import type { Place } from './ports/runner-driver.ts';
+import type { Rate } from './ports/storage.ts';
 import type { QueuedRun } from './run-record.ts';
 import { isPlaceSlot, runIdOf, slotHolder } from './slot-holder.ts';
 
@@ -34,7 +35,8 @@ export async function choosePlace(context: Context, run: QueuedRun, now: number)
     const stale = run.slots.filter(({ key }) => isPlaceSlot(key) && !wanted.some((slot) => slot.key === key));
     const freed = await releaseAll(context, slotHolder(run), stale);
     const slots = [...kept, ...wanted.map(({ key, limit }) => ({ key, limit }))];
-    return { place: place.name, notBefore: await reserveCreate(context, place, now), slots, freed };
+    const notBefore = await reserve(context, `creates:${context.driver.name}:${place.name}`, place.creates, now);
+    return { place: place.name, notBefore, slots, freed };
   }
   return {
     until: now + context.policy.safetyLookMs,
@@ -43,21 +45,22 @@ export async function choosePlace(context: Context, run: QueuedRun, now: number)
 }
 
 /** When a container may be removed (milliseconds since the epoch): platforms limit that, too. */
-export async function reserveRemoval(
-  { driver, storage }: Context,
-  placeName: string | undefined,
-  now: number,
-): Promise<number> {
-  const place = driver.capabilities.places.find(({ name }) => name === placeName);
-  if (place?.removals === undefined) return now;
-  const key = `removals:${driver.name}:${place.name}`;
-  return fromInstant(await storage.reserve({ key, rates: place.removals, at: instant(now) }));
+export async function reserveRemoval(context: Context, placeName: string | undefined, now: number): Promise<number> {
+  const place = context.driver.capabilities.places.find(({ name }) => name === placeName);
+  return place === undefined
+    ? now
+    : reserve(context, `removals:${context.driver.name}:${place.name}`, place.removals, now);
 }
 
-async function reserveCreate({ driver, storage }: Context, place: Place, now: number): Promise<number> {
-  if (place.creates === undefined) return now;
-  const key = `creates:${driver.name}:${place.name}`;
-  return fromInstant(await storage.reserve({ key, rates: place.creates, at: instant(now) }));
+async function reserve(
+  { storage, policy }: Context,
+  key: string,
+  rates: readonly Rate[] | undefined,
+  now: number,
+): Promise<number> {
+  if (rates === undefined) return now;
+  const wider = rates.map(({ count, perMs }) => ({ count, perMs: perMs + policy.rateMarginMs }));
+  return fromInstant(await storage.reserve({ key, rates: wider, at: instant(now) }));
 }
 
 async function emptiestFirst({ driver, storage }: Context, places: readonly Place[]): Promise<Place[]> {

@@ -12,6 +12,8 @@ export interface Policy {
   uncountedBackoffMs: number;
   /** How long a place that had no room is left alone, where the platform does not say. */
   noCapacityMs: number;
+  /** Added to the windows of a platform's rates: a request reaches it some time after the moment that was reserved, and the next one perhaps sooner. */
+  rateMarginMs: number;
   /** Containers and slots without a record are left alone for this long: longer than any create. */
   sweepGraceMs: number;
   /** How often the sweep runs. */
@@ -29,6 +31,7 @@ export const defaultPolicy: Policy = {
   maxUncounted: 5,
   uncountedBackoffMs: 1_000,
   noCapacityMs: 60_000,
+  rateMarginMs: 15_000,
   sweepGraceMs: 300_000,
   sweepEveryMs: 60_000,
   keepRecordsMs: 30 * 86_400_000,
