@@ -67,6 +67,11 @@ export async function containerClient(
 
 /** The blob service of the account whose table service this is. Throws where the address does not tell. */
 export function blobEndpoint(tableEndpoint: string): string {
+  if (!URL.canParse(tableEndpoint))
+    throw new ErrandError(
+      'invalidConfiguration',
+      `${JSON.stringify(tableEndpoint)} is no address: the endpoint of the tables is https://<account>.table.core.windows.net.`,
+    );
   const url = new URL(tableEndpoint);
   if (url.hostname.includes('.table.')) {
     url.hostname = url.hostname.replace('.table.', '.blob.');

@@ -4,7 +4,7 @@ import type { Storage } from '../../src/core/ports/storage.ts';
 import { azureTablesStorage } from '../../src/storage/azure-tables.ts';
 import { sampleEnded, sampleEpoch, sampleRun, sampleRunId } from '../../src/testing/sample-run.ts';
 import { connectionString, startAzurite, type Azurite } from '../support/azurite.ts';
-import { startLossyProxy, type LossyProxy } from '../support/lossy-proxy.ts';
+import { startLossyProxy, type Fate, type LossyProxy } from '../support/lossy-proxy.ts';
 import { freshPrefix } from './support/azure-harness.ts';
 
 let azurite: Azurite;
@@ -179,5 +179,40 @@ describe('killed after any request', () => {
     expect(await after.openRuns({ limit: 9 })).toEqual([{ id: sampleRunId(1), wakeAt: run.wakeAt }]);
     expect(await after.createRun(run)).toBe(true);
     expect(await after.openRuns({ limit: 9 })).toHaveLength(1);
+  });
+
+  test('a write that took so long that its entries were taken for left ones makes them anew', async () => {
+    const late = () => systemClock.now() + 3_600_000;
+    const others = azureTablesStorage({
+      connection: { connectionString: azurite.connectionString },
+      prefix,
+      clock: { ...systemClock, now: late },
+    });
+    let elapsed = 0;
+    const slow = azureTablesStorage({
+      connection: { connectionString: behindProxy() },
+      prefix,
+      clock: { ...systemClock, monotonic: () => (elapsed += 400_000) },
+      retries,
+    });
+    const ended = sampleEnded(run);
+    proxy.decide = async ({ method, url }): Promise<Fate> => {
+      if (method === 'GET' || !url.includes(`${prefix}runs`)) return 'pass';
+      expect([await others.openRuns({ limit: 9 }), await others.endedRuns({ before: '9', limit: 9 })]).toEqual([
+        [],
+        [],
+      ]);
+      return 'pass';
+    };
+    expect(await slow.createRun(run)).toBe(true);
+    proxy.decide = () => 'pass';
+    expect(await others.openRuns({ limit: 9 })).toHaveLength(1);
+    proxy.decide = async ({ method, url }): Promise<Fate> => {
+      if (method !== 'GET' && url.includes(`${prefix}runs`)) await others.endedRuns({ before: '9', limit: 9 });
+      return 'pass';
+    };
+    expect(await slow.updateRun(ended)).toBe(true);
+    expect(await others.endedRuns({ before: '9', limit: 9 })).toEqual([run.id]);
+    expect(await others.openRuns({ limit: 9 })).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { instant, systemClock } from '../../src/core/clock.ts';
@@ -183,6 +183,9 @@ describe('listing', () => {
     const runs = [0, 1, 40].flatMap((day) => Array.from({ length: 60 }, (_, number) => runOf(day, number)));
     const ids = runs.map(({ id }) => id).toReversed();
     await Promise.all(runs.map((run) => storage.createRun(run)));
+    const between = [1, 2, 3].map((number) => runOf(20, number));
+    for (const run of between) await storage.createRun(run);
+    ids.splice(60, 0, ...between.map(({ id }) => id).toReversed());
 
     const from = proxy.requests.length;
     const first = await storage.listRuns({}, { limit: 10 });
@@ -203,10 +206,12 @@ describe('listing', () => {
     expect(rare.runs.map(({ id }) => id)).toEqual([40, 1, 0].map((day) => runOf(day, 0).id));
     expect(rare.cursor).toBeUndefined();
     expect(entitiesRead(rareFrom)).toBeLessThan(10);
+    // Three days with four shards each, and four looks for a further day. The day without such a run is none of them.
+    expect(proxy.requests.length - rareFrom).toBe(16);
 
     const since = instant(sampleEpoch + dayMs + 30_000);
     const recent = await storage.listRuns({ since }, { limit: 200 });
-    expect(recent.runs.map(({ id }) => id)).toEqual(ids.slice(0, 90));
+    expect(recent.runs.map(({ id }) => id)).toEqual(ids.slice(0, 93));
   });
 
   test('takes filters with more comparisons than the service does', async () => {
@@ -255,10 +260,11 @@ describe('a storage account that does not do as asked', () => {
     const start = performance.now();
     expect(await storage.getRun(sampleRunId(1))).toBeDefined();
     expect(performance.now() - start).toBeGreaterThan(900);
-    proxy.decide = () => ({ ...busy, headers: { ...busy.headers, 'retry-after': '1' } });
-    await expect(storage.getRun(sampleRunId(1))).rejects.toMatchObject({
+    proxy.decide = () => ({ ...busy, headers: { ...busy.headers, 'retry-after': '7' } });
+    const impatient = open({ retries: { maxRetries: 0, retryDelayInMs: 1, maxRetryDelayInMs: 1 } });
+    await expect(impatient.getRun(sampleRunId(1))).rejects.toMatchObject({
       code: 'storageUnavailable',
-      retryAfterSeconds: 1,
+      retryAfterSeconds: 7,
     });
   });
 
@@ -267,8 +273,7 @@ describe('a storage account that does not do as asked', () => {
     const error: unknown = await open()
       .getRun(sampleRunId(1))
       .catch((thrown: unknown) => thrown);
-    const { cause } = error as Error;
-    const everything = [error, cause].map((part) => JSON.stringify(part, Object.getOwnPropertyNames(part))).join('');
+    const everything = inspect(error, { depth: 9, showHidden: true, customInspect: false });
     expect(everything).toContain('AuthenticationFailed');
     expect(everything).not.toMatch(/SharedKey|authorization"|AccountKey/i);
   });
@@ -312,6 +317,7 @@ describe('what cannot work is refused before anything is sent', () => {
     const opened = (endpoint: string) => () =>
       azureTablesStorage({ connection: { endpoint, credential }, clock: systemClock });
     expect(opened('https://tables.example')).toThrow(/endpoint of the blob service/);
+    expect(opened('account')).toThrow(/is no address/);
     expect(opened('https://account.table.core.windows.net')).not.toThrow();
   });
 

@@ -29,7 +29,7 @@ export interface LossyProxy {
   origin: string;
   requests: SeenRequest[];
   /** Decides for each request; may be replaced between two. */
-  decide: (request: SeenRequest) => Fate;
+  decide: (request: SeenRequest) => Fate | Promise<Fate>;
   /** Bodies of answers that were passed on, as text, with the requests that they answer. */
   answers: { request: SeenRequest; body: string }[];
   stop(): Promise<void>;
@@ -67,7 +67,7 @@ export async function startLossyProxy(target: string): Promise<LossyProxy> {
       const tries = proxy.requests.filter((earlier) => earlier.id === id).length;
       const seen = { method, url: decodeURIComponent(url), id, tries, index: proxy.requests.length };
       proxy.requests.push(seen);
-      const fate = proxy.decide(seen);
+      const fate = await proxy.decide(seen);
       if (fate === 'loseRequest') return void outgoing.destroy();
       if (typeof fate === 'object') return void outgoing.writeHead(fate.status, fate.headers).end(fate.body ?? '');
       const answer = await forward(method, url, headers, body);
