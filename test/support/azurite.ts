@@ -36,6 +36,8 @@ export interface AzuriteWithTokens extends Azurite {
 
 const program = resolve(import.meta.dirname, '../../node_modules/azurite/dist/src/azurite.js');
 const startWithinMs = 60_000;
+/** A worker that is killed says nothing to anybody, but the channel to it closes. */
+const endsWithUs = ['--import', 'data:text/javascript,process.on("disconnect",()=>process.exit())'];
 const fixedOptions = [
   '--inMemoryPersistence',
   '--silent',
@@ -59,9 +61,9 @@ export async function startAzurite({ oauth = false }: { oauth?: boolean } = {}):
   const portOptions = ['--blobPort', String(blob), '--queuePort', String(queue), '--tablePort', String(table)];
   const tokenOptions =
     certificate === undefined ? [] : ['--oauth', 'basic', '--cert', certificate.caFile, '--key', certificate.keyFile];
-  const child = spawn(process.execPath, [program, ...fixedOptions, ...portOptions, ...tokenOptions], {
+  const child = spawn(process.execPath, [...endsWithUs, program, ...fixedOptions, ...portOptions, ...tokenOptions], {
     cwd: directory,
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   const exited = once(child, 'exit');
   // It has outlived SIGTERM, and it has nothing to lose.
