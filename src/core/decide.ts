@@ -56,7 +56,7 @@ export type Step =
 export function decide(run: RunRecord, seen: Seen, now: number, policy: Policy, random: number): Step {
   switch (run.state) {
     case 'queued':
-      return decideQueued(run, seen, now, policy);
+      return decideQueued(run, seen, now, policy, random);
     case 'starting':
       return decideStarting(run, seen, now, policy, random);
     case 'running':
@@ -66,7 +66,7 @@ export function decide(run: RunRecord, seen: Seen, now: number, policy: Policy, 
   }
 }
 
-function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy): Step {
+function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy, random: number): Step {
   if (now >= totalDeadline(run)) return { do: 'apply', event: { type: 'totalExpired', at: now } };
   const started = run.attempts.some((attempt) => attempt.counted);
   if (!started && now >= queueDeadline(run)) return { do: 'apply', event: { type: 'queueExpired', at: now } };
@@ -89,11 +89,9 @@ function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy): 
   }
   if (seen.slots === undefined) return { do: 'takeSlots' };
   if (!seen.slots.held) {
-    return {
-      do: 'wait',
-      until: Math.min(now + policy.safetyLookMs, limit),
-      waiting: waitingForSlot(run, seen.slots.blockedBy),
-    };
+    const { blockedBy, position } = seen.slots;
+    const until = now + safetyLookInQueueMs(position, policy, random);
+    return { do: 'wait', until: Math.min(until, limit), waiting: waitingForSlot(run, blockedBy) };
   }
   return { do: 'openAttempt' };
 }
@@ -254,6 +252,13 @@ function mayRemove({ removeAt }: AttemptRecord, now: number): boolean {
 /** Why an attempt ends where its place had no room. */
 export function noCapacity({ region }: AttemptRecord, retryAfterMs: number | undefined): FenceReason {
   return { kind: 'noCapacity', place: region ?? '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+/** Whoever gives a slot back wakes who is next. Looking without that is for wake-ups that were lost, and thousands who wait must not look as often as one. */
+const longestQueueLooks = 20;
+
+function safetyLookInQueueMs(position: number, { safetyLookMs }: Policy, random: number): number {
+  return Math.round(safetyLookMs * (1 + Math.min(position, longestQueueLooks - 1) * (0.5 + random / 2)));
 }
 
 function waitingForRetry({ attempts }: QueuedRun, until: number): Waiting {

@@ -15,6 +15,11 @@ import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
 import { isEnded, toView } from './view.ts';
 
+export interface Readiness {
+  /** About how many messages were put aside since nobody could work on them; undefined where the queue puts none aside. */
+  poisonMessages?: number;
+}
+
 /** Accepts requests, and reconciles runs. What every door (HTTP, Functions) stands on. */
 export interface Orchestrator {
   definitions: Definitions;
@@ -47,8 +52,8 @@ export interface Orchestrator {
   onWakeUp(wakeUp: WakeUp): Promise<void>;
   /** Something has happened to this run. Throws where it could not be looked at: say so again. */
   onEvent(runId: string): Promise<void>;
-  /** Throws where storage, artifact store or platform cannot be used. */
-  ready(): Promise<void>;
+  /** Throws where storage, artifact store or platform cannot be used. Answers with what is worth a look nevertheless. */
+  ready(): Promise<Readiness>;
   /** Finishes the steps under way, and leaves running tasks alone. */
   close(): Promise<void>;
 }
@@ -184,6 +189,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
     },
     ready: async () => {
       await Promise.all([storage.check(), artifacts.check(), driver.check()]);
+      return {};
     },
     close: async () => {
       closing.abort();

@@ -243,8 +243,9 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
       const waiter = await storage.releaseSlot(key, slotHolder(run, step.term));
       if (waiter !== undefined && runIdOf(waiter) !== run.id) waiters.push(runIdOf(waiter));
     }
-    await save(run, withoutSlots(run, step));
+    // Before the record says that it is done: who is ended in between has it done again, and nobody waits for a wake-up that never came.
     for (const waiter of waiters) await hooks.wake(waiter);
+    await save(run, withoutSlots(run, step));
     return again;
   }
 

@@ -87,10 +87,16 @@ export async function composeAzure(
     newId: () => ulid(clock.now()).toLowerCase(),
     random: Math.random,
   });
-  made = orchestrator(context, { background });
-  const mine = made;
+  const mine = orchestrator(context, { background });
+  made = mine;
   return {
-    orchestrator: mine,
+    orchestrator: {
+      ...mine,
+      ready: async () => {
+        const [ready, , { count }] = await Promise.all([mine.ready(), queue.check(), queue.poison()]);
+        return { ...ready, poisonMessages: count };
+      },
+    },
     context,
     queue,
     close: async () => {

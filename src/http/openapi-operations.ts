@@ -78,7 +78,14 @@ export const apiSchemas: Readonly<Record<string, Schema>> = {
     required: ['document', 'etag'],
   },
   TaskList: { type: 'object', properties: { tasks: list(ref('TaskSummary')) }, required: ['tasks'] },
-  Status: { type: 'object', properties: { status: { enum: ['ok', 'ready'] } }, required: ['status'] },
+  Status: {
+    type: 'object',
+    properties: {
+      status: { enum: ['ok', 'ready'] },
+      poisonMessages: { type: 'integer', description: 'Messages of the work queue that nobody could work on' },
+    },
+    required: ['status'],
+  },
   PlanRequest: {
     type: 'object',
     description: 'A RunRequest without its taskName',

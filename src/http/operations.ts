@@ -14,8 +14,8 @@ export function operationHandlers(
     healthz: (c) => c.json({ status: 'ok' }),
 
     readyz: async (c) => {
-      await orchestrator.ready();
-      return c.json({ status: 'ready' });
+      const notes = await orchestrator.ready();
+      return c.json({ status: 'ready', ...notes });
     },
 
     metrics: async () => {

@@ -37,6 +37,8 @@ export interface QueueAccess {
   count(options: Cancelable): Promise<number>;
   /** Texts of the first ones, which stay as they are. */
   peek(count: number, options: Cancelable): Promise<string[]>;
+  /** Sends a message and removes it before anybody can see it: proves the right to both. Where the removal fails it is seen for half a minute. */
+  probe(text: string, options: Cancelable): Promise<void>;
 }
 
 /** What a request may take with its retries, in milliseconds: a connection that is dead says nothing. */
@@ -120,6 +122,12 @@ export function queueAccess(connection: AzureQueueConnection, name: string, cloc
       call(options, async (queue, abort) => {
         const found = await queue.peekMessages({ ...abort, numberOfMessages: Math.min(count, longestPeek) });
         return found.peekedMessageItems.map(({ messageText }) => messageText);
+      }),
+
+    probe: (text, options) =>
+      call(options, async (queue, abort) => {
+        const sent = await queue.sendMessage(text, { ...abort, visibilityTimeout: 60, messageTimeToLive: 90 });
+        await queue.deleteMessage(sent.messageId, sent.popReceipt, abort);
       }),
   };
 }

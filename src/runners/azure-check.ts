@@ -23,11 +23,19 @@ export async function checkResourceGroup(arm: Arm, resourceGroup: string, option
   }
 }
 
+/** What a subscription has used up of a quota in a region. */
+export interface RegionUsage {
+  /** `ContainerGroups`, `StandardCores`, … */
+  quota: string;
+  used: number;
+  limit: number;
+}
+
 /**
  * Proves that a region is one, and compares its quota with the configuration. Quotas are the subscription's: where the identity may only see the resource group, that
- * is said and taken as it is.
+ * is said and taken as it is: the answer is empty then.
  */
-export async function checkRegion(arm: Arm, place: Place, logger: Logger, options: Cancelable): Promise<void> {
+export async function checkRegion(arm: Arm, place: Place, logger: Logger, options: Cancelable): Promise<RegionUsage[]> {
   const what = `tell the quota of ${place.name}`;
   let usages;
   try {
@@ -43,7 +51,7 @@ export async function checkRegion(arm: Arm, place: Place, logger: Logger, option
         { region: place.name },
         `The quota of ${place.name} cannot be read: assign the role Reader on the subscription to have it compared with the configuration`,
       );
-      return;
+      return [];
     }
     if (error.status === 429 || error.status >= 500) throw unavailable(what, error);
     throw new ErrandError(
@@ -64,4 +72,7 @@ export async function checkRegion(arm: Arm, place: Place, logger: Logger, option
       `The quota ${name?.value} of ${place.name} is ${limit}, less than the ${configured} that are configured: runs will be refused and tried elsewhere. Lower the figure, or ask Azure for more`,
     );
   }
+  return usages.flatMap(({ name, currentValue: used, limit }) =>
+    name?.value === undefined || used === undefined || limit === undefined ? [] : [{ quota: name.value, used, limit }],
+  );
 }

@@ -88,7 +88,8 @@ export function migrate(database: DatabaseSync, path: string, steps: readonly st
   }
 }
 
-function checkedVersion(database: DatabaseSync, path: string, newest: number): number {
+/** Version of the schema. Refuses as {@link migrate} does. */
+export function checkedVersion(database: DatabaseSync, path: string, newest: number): number {
   const version = pragma(database, 'user_version');
   const owner = pragma(database, 'application_id');
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;

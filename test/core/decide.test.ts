@@ -80,12 +80,24 @@ describe('queued', () => {
   ] as const)('waits for %s (key %s)', (slot, key, reason, message) => {
     const concurrency = { limit: 2, onLimit: 'queue' as const, ...(key === undefined ? {} : { key }) };
     const waiter = { ...run, definition: { ...definition, concurrency }, slots: [{ key: slot, limit: 2 }] };
-    const step = next(waiter, { slots: { held: false, blockedBy: slot, position: 3 } }, 1);
+    const step = next(waiter, { slots: { held: false, blockedBy: slot, position: 0 } }, 1);
     expect(step).toEqual({
       do: 'wait',
       until: at(1) + look,
       waiting: { reason, slot, message: expect.stringContaining(message) },
     });
+  });
+
+  test('who is far behind in the queue looks less often, though not for ever less, and not all at the same time', () => {
+    const slot = 'task:Demo';
+    const patient = { ...run, definition: definitionOf({ timeouts: { queueSeconds: 86_400 } }) };
+    const pause = (position: number, random: number) => {
+      const step = decide(patient, { slots: { held: false, blockedBy: slot, position } }, t0, policy, random);
+      return step.do === 'wait' ? step.until - t0 : 0;
+    };
+    expect(pause(0, 0.9)).toBe(look);
+    expect([0, 0.5].map((random) => pause(4, random))).toEqual([3 * look, 4 * look]);
+    expect([19, 1999].map((position) => pause(position, 0.5))).toEqual([15.25 * look, 15.25 * look]);
   });
 
   test('one run is one run', () => {

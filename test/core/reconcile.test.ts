@@ -190,6 +190,39 @@ test('a process that was stalled while it gave slots back takes none from the ne
   expect(await errand.ask('Single')).toMatchObject({ state: 'queued', waiting: { reason: 'concurrency' } });
 });
 
+test('who waits for a slot is woken before the record says that it was given back', async () => {
+  const errand = await startErrand();
+  await errand.push({ taskName: 'Single', concurrency: { limit: 1 } });
+  const run = await errand.ask('Single');
+  const waiter = await errand.ask('Single');
+  errand.platform.boot(await errand.container(run.id));
+  errand.platform.tell(run.id);
+  await errand.settle();
+  await errand.orchestrator.close();
+  errand.platform.finish(await errand.container(run.id), 0);
+
+  const { context } = await errand.start();
+  let released = false;
+  const storage: typeof context.storage = {
+    ...context.storage,
+    releaseSlot: async (...given) => {
+      released = true;
+      return context.storage.releaseSlot(...given);
+    },
+    updateRun: async (...given) => {
+      if (released) throw new Error('ended here');
+      return context.storage.updateRun(...given);
+    },
+  };
+  const woken: string[] = [];
+  const { reconcile } = reconciler(
+    { ...context, storage },
+    { create: (_, work) => work(), wake: (id) => woken.push(id) },
+  );
+  await expect(reconcile(run.id)).rejects.toThrow('ended here');
+  expect(woken).toEqual([waiter.id]);
+});
+
 test('closing cuts off a create that hangs', async () => {
   const errand = await startErrand();
   errand.platform.next = 'slow';

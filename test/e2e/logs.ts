@@ -35,11 +35,7 @@ export function logsSuite(name: string, open: OpenDoor): void {
     beforeAll(async () => {
       door = await open();
       client = createClient({ url: door.url });
-      await pushScript(
-        door.url,
-        'Slow',
-        String.raw`printf 'one \303'; sleep 1; printf '\251\n'; sleep 1; echo two`,
-      );
+      await pushScript(door.url, 'Slow', String.raw`printf 'one \303'; sleep 1; printf '\251\n'; sleep 1; echo two`);
       await pushScript(door.url, 'Bytes', String.raw`printf 'a\r\nb\377c\000d\303\251\342\202'`);
       await pushScript(
         door.url,

@@ -61,7 +61,7 @@ async function token(changes: Record<string, unknown> = {}, signing: Signing = {
   const payload = Object.fromEntries(
     Object.entries({ ...claims, ...changes }).filter(([, value]) => value !== undefined),
   );
-  return new SignJWT(payload as JWTPayload).setProtectedHeader({ alg, kid, typ: 'JWT' }).sign(key);
+  return new SignJWT(payload).setProtectedHeader({ alg, kid, typ: 'JWT' }).sign(key);
 }
 
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -322,7 +322,7 @@ describe('answers', () => {
     const app = appOf({
       storage: { countOpen: () => Promise.resolve({ queued: 2, running: 3 }) },
       orchestrator: {
-        ready: () => Promise.resolve(),
+        ready: () => Promise.resolve({}),
         onEnd: (callback) => {
           tell = callback;
         },

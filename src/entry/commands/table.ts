@@ -96,6 +96,12 @@ export const commandTable: readonly Entry[] = [
     load: async () => (await import('./serve.ts')).serveCommand,
   },
   {
+    name: 'doctor',
+    group: servers,
+    about: 'Look at everything that a server needs, and say how to mend what is wrong',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
     name: 'backup',
     group: servers,
     about: 'Copy the run database while the server goes on',

@@ -59,6 +59,7 @@ export const shortPolicy: Policy = {
   maxUncounted: 10,
   uncountedBackoffMs: 30,
   noCapacityMs: 1_000,
+  rateMarginMs: 0,
   sweepGraceMs: 5_000,
   sweepEveryMs: 400,
   keepRecordsMs: 3_600_000,
