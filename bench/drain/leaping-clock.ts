@@ -31,7 +31,7 @@ export function leapingClock(): LeapingClock {
   const traffic = requestsUnderWay();
   let leaps = 0;
   let held = 0;
-  let stopped = false;
+  const ending = new AbortController();
 
   const elapsed = (): number => performance.now() - origin + leaps;
 
@@ -53,7 +53,7 @@ export function leapingClock(): LeapingClock {
   }
 
   async function pump(): Promise<void> {
-    while (!stopped) {
+    while (!ending.signal.aborted) {
       const next = fireDue();
       if (next === undefined && timers.size > 0) continue;
       let turns = 0;
@@ -107,7 +107,7 @@ export function leapingClock(): LeapingClock {
     },
     leapt: () => leaps,
     stop: () => {
-      stopped = true;
+      ending.abort();
       traffic.stop();
     },
   };
