@@ -10,8 +10,8 @@ import { dockerEngine, type DockerEngine } from '../../src/runners/docker-engine
 import { ensureIsolatedNetwork } from '../../src/runners/docker-network.ts';
 
 /** A network as engines list it. */
-function network(id: string, name: string, options: Record<string, string>, driver = 'bridge') {
-  return { Id: id, Name: name, Driver: driver, Options: options };
+function network(id: string, name: string, options: Record<string, string>, driver = 'bridge', second = 0) {
+  return { Id: id, Name: name, Driver: driver, Options: options, Created: `2026-01-01T00:00:0${second}.5Z` };
 }
 
 const apart = { 'com.docker.network.bridge.enable_icc': 'false' };
@@ -31,12 +31,17 @@ describe('the network of tasks', () => {
   async function engineWith(
     listed: object[],
     onCreate: () => number = () => 201,
-  ): Promise<{ engine: DockerEngine; created: () => number; asked: () => object }> {
+  ): Promise<{ engine: DockerEngine; created: () => number; removed: string[]; asked: () => object }> {
     let created = 0;
     let asked = '';
+    const removed: string[] = [];
     const server = createServer((request, response) => {
       response.setHeader('content-type', 'application/json');
       if (request.method === 'GET') return void response.end(JSON.stringify(listed));
+      if (request.method === 'DELETE') {
+        removed.push(request.url?.split('/').at(-1) ?? '');
+        return void response.writeHead(204).end();
+      }
       created += 1;
       request.setEncoding('utf8').on('data', (text: string) => (asked += text));
       const status = onCreate();
@@ -52,6 +57,7 @@ describe('the network of tasks', () => {
     return {
       engine: dockerEngine({ socketPath }, systemClock),
       created: () => created,
+      removed,
       asked: () => JSON.parse(asked) as object,
     };
   }
@@ -62,9 +68,13 @@ describe('the network of tasks', () => {
     expect(created()).toBe(0);
   });
 
-  test('of two that were made at once, everyone takes the same', async () => {
-    const { engine } = await engineWith([network('b', 'errand', apart), network('a', 'errand', apart)]);
-    expect(await ensureIsolatedNetwork(engine, {})).toBe('a');
+  test('of two that were made at once the older one stays, since an engine starts nothing on either while there are two', async () => {
+    const { engine, removed } = await engineWith([
+      network('a', 'errand', apart, 'bridge', 2),
+      network('b', 'errand', apart, 'bridge', 1),
+    ]);
+    expect(await ensureIsolatedNetwork(engine, {})).toBe('b');
+    expect(removed).toEqual(['a']);
   });
 
   test.each([
