@@ -16,6 +16,7 @@ beforeAll(async () => {
 
 /** Settings of Errand that a deployment leaves as they are by default, and why. */
 const leftOut: Readonly<Record<string, string>> = {
+  ERRAND_PRICES_FILE: 'the list prices that come with Errand are taken',
   ERRAND_STORAGE_CONNECTION_STRING: 'there are no keys',
   ERRAND_STORAGE_ACCOUNT: 'the addresses are given, which differ from cloud to cloud',
   ERRAND_RUNNER_BLOB_ENDPOINT: 'runners see the account as the app does',
