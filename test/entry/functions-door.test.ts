@@ -26,7 +26,7 @@ let fetches = 0;
 let isDown = false;
 
 beforeAll(async () => {
-  const jwk = { ...(await exportJWK(trusted.publicKey)), kid: 'k1', use: 'sig', alg: 'RS256' };
+  const jwk = { ...(await exportJWK(trusted.publicKey)), kid: 'k1', use: 'sig' };
   server = createServer((_, response) => {
     fetches += 1;
     if (isDown) response.destroy();

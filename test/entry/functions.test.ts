@@ -60,7 +60,10 @@ test('a run is started by the request itself, and ended by the event of its resu
   expect((await client.get(accepted.id)).attempts).toEqual([
     expect.objectContaining({ number: 1, createdAt: expect.any(String) }),
   ]);
-  expect(await client.wait(accepted.id)).toMatchObject({ state: 'succeeded' });
+  const ended = await client.wait(accepted.id);
+  expect(ended.state).toBe('succeeded');
+  // The first wake-up would have come after 15 s.
+  expect(Date.parse(ended.endedAt ?? '') - Date.parse(ended.createdAt)).toBeLessThan(12_000);
 });
 
 test('a plan quotes the run, its record has the receipt, and a limit of cost becomes one of time', async () => {
