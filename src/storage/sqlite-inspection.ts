@@ -14,7 +14,7 @@ const mostDamages = 5;
 const waitForLockMs = 2_000;
 
 /**
- * Checks a run database without changing it, while servers go on with it. Reads all of it, and blocks this process meanwhile (about 3 s for each GB).
+ * Checks a run database without changing it, while servers go on with it. Reads all of it, and blocks this process meanwhile (0.4 s for each GB that the system has in memory, else what the disk takes).
  * Throws `storageCorrupt` or `storageUnavailable` where it cannot be read, and `invalidConfiguration` where it is a newer Errand's or another program's.
  */
 export function inspectDatabase(path: string): Inspection {
