@@ -221,7 +221,7 @@ describe('who is let in', () => {
 
   test('the keys of the tenant', async () => {
     const jwks = await answering((request, response) => {
-      response.end(request.url === '/keys' ? '{"keys":[{"kid":"1"}]}' : '{}');
+      response.end(request.url === '/keys' ? '{"keys":[{"kid":"1"}]}' : '{"keys":[]}');
     });
     const tenant = {
       ERRAND_ENTRA_TENANT_ID: '11111111-2222-4333-8444-555555555555',
