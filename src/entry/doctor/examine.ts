@@ -41,7 +41,9 @@ async function take(step: Step, { clock, stepMs }: ExamineOptions): Promise<read
     () => [],
   );
   try {
-    return await Promise.race([look, late]);
+    const said = await Promise.race([look, late]);
+    // What an interrupted look says is only that it was interrupted.
+    return limit.signal.aborted ? await late : said;
   } finally {
     done.abort();
   }
