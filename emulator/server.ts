@@ -68,6 +68,9 @@ export interface Emulator {
 
 export const defaultRegions = ['westus', 'westus2', 'eastus', 'eastus2', 'northeurope', 'westeurope'] as const;
 
+/** Real milliseconds. Node's five seconds end connections just when a busy client takes them up again: faults are for the switches to make. */
+const keepAliveMs = 120_000;
+
 function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -98,6 +101,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     });
   };
   const server = pair === false ? createHttp(listener) : createHttps(pair, listener);
+  server.keepAliveTimeout = keepAliveMs;
   const bound = await listen(server, port, host);
 
   let closing: Promise<void> | undefined;

@@ -33,3 +33,10 @@ describe('driven by the SDK', () => {
     });
   });
 });
+
+test('connections that rest are kept: a request on one that is being closed would look like a lost answer', async () => {
+  const { emulator } = await rig();
+  const response = await fetch(`${emulator.url}/subscriptions`);
+  await response.text();
+  expect(Number(/timeout=(\d+)/.exec(response.headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThanOrEqual(60);
+});
