@@ -4,6 +4,7 @@ import { describeWithDocker, dockerHost } from '../support/engine.ts';
 import { dockerControls, processControls, type Control } from './support/controls.ts';
 import { describeCase, kindOf, type CrashCase, type DriverName, type Fault } from './support/crash-case.ts';
 import { lane, type Lane } from './support/lane.ts';
+import { localPlaces } from './support/local-place.ts';
 import { firstOfEachKind } from './support/plan.ts';
 import { runAll } from './support/run-all.ts';
 import { workers } from './support/workers.ts';
@@ -12,7 +13,7 @@ import { workers } from './support/workers.ts';
 const processes = workers();
 afterAll(() => processes.close());
 
-const lanesOf = (host?: string): Lane[] => [lane(processes, host), lane(processes, host)];
+const lanesOf = (host?: string): Lane[] => [lane(processes, localPlaces(host)), lane(processes, localPlaces(host))];
 /** Points that come by timing stay away now and then. */
 const tries = 6;
 

@@ -5,9 +5,11 @@ import { ensureDocker } from '../../scripts/docker-engine.ts';
 import { ensurePackages, imagePackages } from '../../scripts/debian-packages.ts';
 import { buildMinimalImage } from '../../scripts/images.ts';
 import { dockerControls, processControls } from './support/controls.ts';
-import { describeCase, driverNames, faultKinds, scenarioNames, type DriverName } from './support/crash-case.ts';
+import { describeCase, type DriverName } from './support/crash-case.ts';
 import { lane } from './support/lane.ts';
-import { makePlan, type Plan, type PlannedPoint } from './support/plan.ts';
+import { localPlaces } from './support/local-place.ts';
+import { makePlan, type Plan } from './support/plan.ts';
+import { readCase } from './support/read-case.ts';
 import { reportOf } from './support/report.ts';
 import { runAll } from './support/run-all.ts';
 import { workers } from './support/workers.ts';
@@ -25,8 +27,9 @@ async function main({ everything, only }: { everything: boolean; only: string | 
   const processes = workers();
   try {
     if (dockerHost !== undefined) await buildMinimalImage(dockerClient(dockerHost), { log });
-    const lanes = [lane(processes, dockerHost), lane(processes, dockerHost)];
-    const wanted = only === undefined ? undefined : readCase(only);
+    const places = localPlaces(dockerHost);
+    const lanes = [lane(processes, places), lane(processes, places)];
+    const wanted = only === undefined ? undefined : readCase(only, ['process', 'docker']);
     const plan: Plan =
       wanted === undefined
         ? await makePlan(lanes, drivers, everything)
@@ -61,17 +64,6 @@ async function main({ everything, only }: { everything: boolean; only: string | 
 
 function minutes(since: number): string {
   return ((performance.now() - since) / 60_000).toFixed(1);
-}
-
-/** The case that a line of the report names. */
-function readCase(text: string): PlannedPoint {
-  const [, first, second, third, point] = /^(\w+) (\w+) (\w+) at (.+)$/.exec(text) ?? [];
-  const driver = driverNames.find((name) => name === first);
-  const scenario = scenarioNames.find((name) => name === second);
-  const kind = faultKinds.find((name) => name === third);
-  if (driver === undefined || scenario === undefined || kind === undefined || point === undefined)
-    throw new Error(`"${text}" names no case: it must read like "process success kill at storage.createRun:1:after"`);
-  return { driver, scenario, fault: { kind, point }, byTiming: false };
 }
 
 const { values } = parseArgs({

@@ -19,7 +19,7 @@ async function live(setting: Setting): Promise<void> {
     appendFileSync(path, `${point}\n`);
     if (point === fault?.point) process.kill(process.pid, fault.kind === 'stall' ? 'SIGSTOP' : 'SIGKILL');
   });
-  installInnerPoints(points);
+  installInnerPoints(points, { requests: driver === 'azure' });
 
   const errand = await openErrand(setting, points);
   await errand.orchestrator.ready();

@@ -45,6 +45,44 @@ export const processControls: readonly Control[] = [
   },
 ];
 
+const put = 'engine.PUT /containerGroups/{runner}:1';
+
+/** In calm weather, so that each has one cause. */
+export const azureControls: readonly Control[] = [
+  {
+    variant: 'putRepeated',
+    shows: /executed 2 times/,
+    driver: 'azure',
+    scenario: 'success',
+    fault: { kind: 'answerLost', point: `${put}:after` },
+  },
+  {
+    variant: 'noCompareAndSwap',
+    shows: /two writers wrote version/,
+    driver: 'azure',
+    scenario: 'success',
+    fault: { kind: 'kill', point: 'storage.updateRun:2:before' },
+  },
+  {
+    variant: 'deletedBeforeSaved',
+    shows: /log has 0 bytes/,
+    driver: 'azure',
+    scenario: 'success',
+    fault: { kind: 'kill', point: 'exchange.collect:1:after' },
+  },
+];
+
+/** In rough weather: the runner is started once more after its end. */
+export const azureRestartControls: readonly Control[] = [
+  {
+    variant: 'noFence',
+    shows: /was executed \d+ times/,
+    driver: 'azure',
+    scenario: 'success',
+    fault: { kind: 'kill', point: 'driver.create:1:after' },
+  },
+];
+
 export const dockerControls: readonly Control[] = [
   {
     variant: 'noFence',

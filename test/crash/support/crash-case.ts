@@ -1,6 +1,7 @@
 import type { Policy } from '../../../src/core/policy.ts';
 
-export const driverNames = ['process', 'docker'] as const;
+/** `azure` is `azure-container-instances` on Azure storage, an emulator and Azurite standing in for both. */
+export const driverNames = ['process', 'docker', 'azure'] as const;
 export type DriverName = (typeof driverNames)[number];
 
 export const scenarioNames = [
@@ -21,6 +22,7 @@ export const variantNames = [
   'noCompareAndSwap',
   'deletedBeforeSaved',
   'waitTrusted',
+  'putRepeated',
 ] as const;
 /** A deliberately broken Errand: a harness that does not catch it proves nothing. */
 export type VariantName = (typeof variantNames)[number];
@@ -72,8 +74,10 @@ export interface Setting extends CrashCase {
   data: string;
   /** Where the harness keeps what it counts by itself. */
   notes: string;
-  /** The engine, as this process sees it. */
+  /** The engine (on Azure: Resource Manager), as this process sees it. */
   dockerHost: string;
+  /** On Azure: Errand's settings, and where executions are counted. */
+  azure?: { environment: Record<string, string>; tally: string };
 }
 
 /** Files below {@link Setting.notes}. */

@@ -21,6 +21,8 @@ export function currentCall(): string | undefined {
 /** Enumerates crash points around anything that is called. */
 export interface Pointer {
   around<T>(method: string, call: () => T): T;
+  /** Only before. */
+  ahead(method: string): void;
 }
 
 export function pointer(reach: Reach): Pointer {
@@ -43,6 +45,7 @@ export function pointer(reach: Reach): Pointer {
   }
 
   return {
+    ahead: (method) => reach(`${next(method)}:before`),
     around: <T>(method: string, call: () => T): T => {
       const point = next(method);
       reach(`${point}:before`);

@@ -6,8 +6,9 @@ import { systemClock } from '../../../src/core/clock.ts';
 import type { Context } from '../../../src/core/context.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { RunRecord } from '../../../src/core/run-record.ts';
-import { compose, type Errand } from '../../../src/entry/compose.ts';
+import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
+import { openAzureErrand } from './azure-errand.ts';
 import { noteFiles, shortPolicy, type Setting } from './crash-case.ts';
 import { withCrashPoints, withPauses, type Pointer } from './crash-points.ts';
 import { parametersOf, scenarioOf, taskName } from './scenarios.ts';
@@ -22,21 +23,22 @@ export interface OpenErrand extends Errand {
 export async function openErrand(setting: Setting, pointer?: Pointer): Promise<OpenErrand> {
   const { data, driver, dockerHost, variant } = setting;
   const environment = { PATH: process.env['PATH'], ERRAND_DATA_DIR: data, DOCKER_HOST: dockerHost };
-  const config = serverConfig(environment, { driver });
+  const config = driver === 'azure' ? undefined : serverConfig(environment, { driver });
   let plain: Context | undefined;
-  const errand = await compose(
-    { ...config, policy: shortPolicy },
-    {
-      logger: fileLogger(join(setting.notes, noteFiles.log)),
-      clock: pointer === undefined ? systemClock : withPauses(systemClock, pointer),
-      decorate: (context) => {
-        plain = context;
-        const maybeBroken = variant === undefined ? context : breakErrand(variant, context, setting, config);
-        const kept = withHistory(maybeBroken, join(setting.notes, noteFiles.history));
-        return pointer === undefined ? kept : withCrashPoints(kept, pointer);
-      },
+  const options: ComposeOptions = {
+    logger: fileLogger(join(setting.notes, noteFiles.log)),
+    clock: pointer === undefined ? systemClock : withPauses(systemClock, pointer),
+    decorate: (context) => {
+      plain = context;
+      const maybeBroken = variant === undefined ? context : breakErrand(variant, context, setting, config);
+      const kept = withHistory(maybeBroken, join(setting.notes, noteFiles.history));
+      return pointer === undefined ? kept : withCrashPoints(kept, pointer);
     },
-  );
+  };
+  const errand =
+    config === undefined
+      ? await openAzureErrand(setting, options)
+      : await compose({ ...config, policy: shortPolicy }, options);
   return { ...errand, plain: plain ?? errand.context };
 }
 
@@ -48,7 +50,8 @@ export async function askFor(
   onAnswer: (what: string, runId: string) => void,
 ): Promise<void> {
   const { keys, cancelWhen } = scenarioOf(setting.scenario, setting.driver);
-  const tally = setting.driver === 'docker' ? '/tally/executions' : join(setting.notes, noteFiles.executions);
+  const local = setting.driver === 'docker' ? '/tally/executions' : join(setting.notes, noteFiles.executions);
+  const tally = setting.azure?.tally ?? local;
   const request = runRequestSchema.parse({ taskName, parameters: parametersOf(setting.scenario, tally) });
   for (const key of keys) {
     if (answered.has(key)) continue;

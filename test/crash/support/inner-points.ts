@@ -1,5 +1,6 @@
 import childProcess from 'node:child_process';
 import fs from 'node:fs/promises';
+import http from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 
 import { currentCall, type Pointer } from './crash-points.ts';
@@ -9,9 +10,10 @@ const steps = ['rename', 'link', 'mkdir', 'rmdir'] as const;
 
 /**
  * Puts crash points inside the ports as well, at each step by which files or processes come and go: `exchange.open/mkdir:1:before`. The modules of
- * Node are changed in place, for this process; its imports of them follow.
+ * Node are changed in place, for this process; its imports of them follow. With `requests`, those over http are steps, too: before one, the answer to
+ * the one before it is there.
  */
-export function installInnerPoints({ around }: Pointer): void {
+export function installInnerPoints({ around, ahead }: Pointer, { requests }: { requests: boolean }): void {
   const files: Record<string, (...given: unknown[]) => Promise<unknown>> = fs as never;
   for (const step of steps) {
     const original = files[step];
@@ -22,6 +24,16 @@ export function installInnerPoints({ around }: Pointer): void {
   const { spawn } = processes;
   if (spawn === undefined) throw new Error('node:child_process has no spawn');
   processes['spawn'] = (...given) => inner('spawn', () => spawn(...given));
+  if (requests) {
+    const web: Record<string, (...given: unknown[]) => unknown> = http as never;
+    const { request } = web;
+    if (request === undefined) throw new Error('node:http has no request');
+    web['request'] = (...given) => {
+      const port = currentCall();
+      if (port !== undefined) ahead(`${port.split('/')[0]}/request`);
+      return request(...given);
+    };
+  }
   syncBuiltinESMExports();
 
   function inner<T>(step: string, call: () => T): T {

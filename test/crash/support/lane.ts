@@ -1,24 +1,13 @@
-import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { existsSync, globSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type Docker from 'dockerode';
-
-import { dockerClient } from '../../../scripts/docker-client.ts';
-import { filesystemArtifacts } from '../../../src/artifacts/filesystem.ts';
-import { systemClock } from '../../../src/core/clock.ts';
-import { packageRoot } from '../../../src/entry/package-root.ts';
-import { sqliteStorage } from '../../../src/storage/sqlite.ts';
-import { noteFiles, type CrashCase, type Setting } from './crash-case.ts';
+import { noteFiles, type CrashCase } from './crash-case.ts';
 import { isSettled } from './errand-process.ts';
 import { answersIn, linesOf, pointsIn } from './evidence.ts';
-import { faultyEngine, type FaultyEngine, type Verdict } from './faulty-engine.ts';
 import { checkInvariants, type Verdicts } from './invariants.ts';
-import { pause, processesOf, processState, until } from './processes.ts';
-import { definitionOf, executableOf, scenarioOf, scriptName, taskName } from './scenarios.ts';
-import type { Survivor, Victim, Workers } from './workers.ts';
+import type { OpenPlace } from './place.ts';
+import { processState, until } from './processes.ts';
+import { scenarioOf } from './scenarios.ts';
+import type { Survivor, Workers } from './workers.ts';
 
 export interface Outcome extends Verdicts {
   /** Whether the fault happened. Without a fault: whether the victim came to its end. */
@@ -36,16 +25,14 @@ export interface Lane {
 /** A busy machine takes its time; nothing is measured by these. */
 const victimMs = 60_000;
 const settleMs = 60_000;
-/** A request that was sent before its sender died arrives when the lease of the attempt is over and others have begun to look. */
-const lateMs = 1_200;
 
-export function lane(processes: Workers, dockerHost: string | undefined): Lane {
+export function lane(processes: Workers, openPlace: OpenPlace): Lane {
   let survivors: Survivor[] = [];
 
   async function run(crash: CrashCase): Promise<Outcome> {
     const began = performance.now();
     const { crashedBefore } = scenarioOf(crash.scenario, crash.driver);
-    const place = await makePlace(crash, dockerHost);
+    const place = await openPlace(crash);
     try {
       if (crashedBefore !== undefined) await live({ ...crash, fault: { kind: 'kill', point: crashedBefore } });
       const visited = await live(crash);
@@ -65,8 +52,7 @@ export function lane(processes: Workers, dockerHost: string | undefined): Lane {
     async function live(told: CrashCase): Promise<Lived> {
       const victim = processes.victim();
       await place.forgetPoints();
-      const engine = place.meet(victim, told);
-      victim.begin({ ...place.setting(told), dockerHost: engine?.victimHost ?? '' });
+      victim.begin({ ...place.setting(told), dockerHost: place.meet(victim, told) });
       const { fault } = told;
       const stands = (): boolean => fault?.kind === 'stall' && processState(victim.pid) === 'T';
       const cameToAnEnd = await until(victimMs, () => victim.end() !== undefined || stands());
@@ -100,8 +86,7 @@ export function lane(processes: Workers, dockerHost: string | undefined): Lane {
       for (const [at, survivor] of survivors.entries())
         survivor.recover(setting, { asks: at === 0, answered: [...before.keys()] });
 
-      const storage = sqliteStorage({ path: join(place.data, 'errand.db'), clock: systemClock });
-      const artifacts = filesystemArtifacts({ directory: place.data, clock: systemClock });
+      const { storage, artifacts, close } = await place.open();
       const settled = () => isSettled({ storage }, keys.length);
       await until(settleMs, settled);
       await resume?.();
@@ -129,8 +114,8 @@ export function lane(processes: Workers, dockerHost: string | undefined): Lane {
         requests: place.requests(),
         containers: await place.containers(),
       });
-      await storage.close();
-      const violations = [...problems, ...verdicts.violations];
+      await close();
+      const violations = [...problems, ...verdicts.violations, ...(await place.problems())];
       if (violations.length > 0)
         violations.push(
           ...linesOf(join(place.notes, noteFiles.log))
@@ -150,144 +135,4 @@ interface Lived {
   problems: string[];
   /** Lets a victim that stands still go on, and waits for its end. */
   resume?: () => Promise<void>;
-}
-
-/** The directories of one case, and the engine that stands between them and Docker. */
-async function makePlace(crash: CrashCase, dockerHost: string | undefined) {
-  const root = await mkdtemp(join(tmpdir(), 'errand-crash-'));
-  const data = join(root, 'data');
-  const notes = join(root, 'notes');
-  const tally = join(notes, 'tally');
-  await mkdir(tally, { recursive: true });
-  await chmod(tally, 0o777);
-  await writeFile(join(notes, noteFiles.executions), '');
-  await chmod(join(notes, noteFiles.executions), 0o666);
-  const artifacts = filesystemArtifacts({ directory: data, clock: systemClock });
-  await artifacts.put(scriptName, Buffer.from(executableOf(crash.scenario, crash.driver)));
-  await artifacts.put(`${taskName}.json`, Buffer.from(JSON.stringify(definitionOf(crash.scenario, crash.driver))));
-
-  const docker: Docker | undefined =
-    crash.driver === 'docker' && dockerHost !== undefined ? dockerClient(dockerHost) : undefined;
-  let victim: Victim | undefined;
-  let told: CrashCase = crash;
-  let points: string[] = [];
-  const engine: FaultyEngine | undefined =
-    crash.driver === 'docker' && dockerHost !== undefined
-      ? await faultyEngine({ directory: root, dockerHost, tally, judge })
-      : undefined;
-
-  async function judge(point: string): Promise<Verdict> {
-    points.push(point);
-    if (point !== told.fault?.point) return 'pass';
-    switch (told.fault.kind) {
-      case 'stall':
-        process.kill(victim?.pid ?? 0, 'SIGSTOP');
-        return 'pass';
-      case 'answerLost':
-        return 'drop';
-      case 'late':
-        victim?.kill();
-        await pause(lateMs);
-        return 'pass';
-      case 'kill':
-      case 'reboot':
-        victim?.kill();
-        return 'drop';
-    }
-  }
-
-  async function runners(): Promise<{ Id: string; Names: string[] }[]> {
-    if (docker === undefined) return [];
-    const instance = await instanceId();
-    return docker.listContainers({ all: true, filters: { label: [`errand.instance=${instance}`] } });
-  }
-
-  async function instanceId(): Promise<string> {
-    const storage = sqliteStorage({ path: join(data, 'errand.db'), clock: systemClock });
-    try {
-      return await storage.instanceId();
-    } finally {
-      await storage.close();
-    }
-  }
-
-  const containers = async (): Promise<string[]> => (await runners()).map(({ Id, Names }) => Names[0]?.slice(1) ?? Id);
-
-  return {
-    data,
-    notes,
-    setting: (of: CrashCase): Omit<Setting, 'dockerHost'> => ({ ...of, data, notes }),
-    survivorHost: () => engine?.survivorHost ?? '',
-    /** Those of an earlier life; the answers that it gave were given. */
-    forgetPoints: async () => {
-      const path = join(notes, noteFiles.points);
-      const answers = linesOf(path).filter((line) => line.startsWith('#'));
-      await writeFile(path, answers.map((line) => `${line}\n`).join(''));
-    },
-    enginePoints: () => points,
-    requests: () => engine?.answered ?? [],
-    containers,
-    leftovers: async () => [...(await containers()), ...globSync('processes/*', { cwd: data })],
-    meet: (newcomer: Victim, its: CrashCase) => {
-      victim = newcomer;
-      told = its;
-      points = [];
-      return engine;
-    },
-
-    /** The platform starts once more what has ended. */
-    reboot: async ({ variant }: CrashCase) => {
-      const [box] = globSync('exchanges/*/*/box', { cwd: data }).map((found) => join(data, found));
-      if (box === undefined) throw new Error('there is no exchange to boot again');
-      await until(10_000, () => existsSync(join(box, 'result.json')));
-      if (docker !== undefined) {
-        const [runner] = await runners();
-        const container = docker.getContainer(runner?.Id ?? '');
-        await until(10_000, async () => !(await container.inspect()).State.Running);
-        await container.start();
-        await until(10_000, async () => !(await container.inspect()).State.Running);
-        return;
-      }
-      const script =
-        variant === 'noFence'
-          ? join(notes, 'forgetful-runner.sh')
-          : join(packageRoot, 'runner-image', 'script-runner.sh');
-      const child = spawn('/bin/sh', [script, box], { stdio: 'ignore' });
-      const { promise, resolve } = Promise.withResolvers<void>();
-      child.once('exit', () => resolve());
-      await promise;
-    },
-
-    close: async () => {
-      for (const { Id } of await runners()) await docker?.getContainer(Id).remove({ force: true, v: true });
-      for (const name of canariesOf(engine)) await removeQuietly(docker, name);
-      for (const pid of processesOf(data)) killQuietly(pid);
-      await engine?.close();
-      await rm(root, { recursive: true, force: true, maxRetries: 3 });
-    },
-  };
-}
-
-/** Canaries of victims that died between making and removing one; Errand removes them after ten minutes. */
-function canariesOf(engine: FaultyEngine | undefined): string[] {
-  const made = engine?.answered.filter(({ what }) => what === 'POST /containers/create {canary}') ?? [];
-  return made.flatMap(({ container }) => (container === undefined ? [] : [container]));
-}
-
-async function removeQuietly(docker: Docker | undefined, name: string): Promise<void> {
-  await docker
-    ?.getContainer(name)
-    .remove({ force: true })
-    .catch((error: unknown) => {
-      if (!(error instanceof Error && 'statusCode' in error && [404, 409].includes(Number(error.statusCode))))
-        throw error;
-    });
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
 }

@@ -43,6 +43,8 @@ const looks =
 
 const mostLooks = 2;
 const mostOfAKind = 8;
+/** On Azure: requests to storage and to Resource Manager, between two of which half of a call is done. */
+const mostRequests = 12;
 /** The second attempt of a retry begins behind about so many writes of the record, and behind one of every other call. */
 const writesOfAnAttempt = 6;
 
@@ -57,6 +59,8 @@ function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSte
     return count > before + mostOfAKind ? `more than ${mostOfAKind} of a kind` : undefined;
   }
   if (looks.test(point) && count > mostLooks) return `looks that change nothing, after the first ${mostLooks}`;
+  if (/^(?:\w+)\.\w+\/request:/.test(point) && count > mostRequests)
+    return `requests inside a call, after the first ${mostRequests} of a kind`;
   if (driver === 'docker' && /^(?:exchange|artifacts)\.\w+\//.test(point))
     return 'files of the exchange, as with the driver process';
   return undefined;
@@ -98,11 +102,26 @@ function leaveOut({ leftOut }: Plan, driver: DriverName, scenario: ScenarioName,
   else same.count += 1;
 }
 
+/** Requests that change something on the platform, and steps inside the driver. */
+const worst: Readonly<Record<DriverName, { changes: readonly string[]; inside: readonly string[] }>> = {
+  process: { changes: [], inside: ['driver.create/rename:1:after', 'driver.create/spawn:1:after'] },
+  docker: {
+    changes: [
+      'engine.POST /containers/create {runner}:1',
+      'engine.POST /containers/{runner}/start:1',
+      'engine.DELETE /containers/{runner}:1',
+    ],
+    inside: [],
+  },
+  azure: {
+    changes: ['engine.PUT /containerGroups/{runner}:1', 'engine.DELETE /containerGroups/{runner}:1'],
+    inside: ['exchange.open/request:3:before', 'storage.updateRun/request:2:before'],
+  },
+};
+
 /** Where a death is not the worst that can happen. */
 function otherFaults(driver: DriverName): PlannedPoint[] {
-  const create = 'engine.POST /containers/create {runner}:1';
-  const start = 'engine.POST /containers/{runner}/start:1';
-  const remove = 'engine.DELETE /containers/{runner}:1';
+  const { changes, inside } = worst[driver];
   const stalls = [
     'storage.createRun:1:before',
     'storage.updateRun:1:before',
@@ -116,19 +135,15 @@ function otherFaults(driver: DriverName): PlannedPoint[] {
     'driver.remove:1:before',
     'exchange.discard:1:before',
     'storage.releaseSlot:1:before',
-    ...(driver === 'docker'
-      ? [`${create}:before`, `${create}:after`, `${start}:before`, `${start}:after`, `${remove}:before`]
-      : ['driver.create/rename:1:after', 'driver.create/spawn:1:after']),
+    ...changes.flatMap((request) => [`${request}:before`, `${request}:after`]),
+    ...inside,
   ];
   const faults: Fault[] = [
     ...stalls.map((point): Fault => ({ kind: 'stall', point })),
-    { kind: 'reboot', point: 'driver.create:1:after' },
-    ...(driver === 'docker'
-      ? [
-          ...[create, start, remove].map((point): Fault => ({ kind: 'late', point: `${point}:before` })),
-          ...[create, start, remove].map((point): Fault => ({ kind: 'answerLost', point: `${point}:after` })),
-        ]
-      : []),
+    // On Azure the emulator boots every runner once more, in every case.
+    ...(driver === 'azure' ? [] : [{ kind: 'reboot', point: 'driver.create:1:after' } as const]),
+    ...changes.map((request): Fault => ({ kind: 'late', point: `${request}:before` })),
+    ...changes.map((request): Fault => ({ kind: 'answerLost', point: `${request}:after` })),
   ];
   return faults.map((fault) => ({ driver, scenario: 'success', fault, byTiming: false }));
 }

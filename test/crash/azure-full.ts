@@ -1,0 +1,91 @@
+import { parseArgs } from 'node:util';
+
+import { ensureDocker } from '../../scripts/docker-engine.ts';
+import { ensurePackages, imagePackages } from '../../scripts/debian-packages.ts';
+import { startAzurite } from '../support/azurite.ts';
+import { containerWay } from './support/azure-containers.ts';
+import { containerFaults } from './support/azure-faults.ts';
+import { azureWorld } from './support/azure-world.ts';
+import { azureControls, azureRestartControls } from './support/controls.ts';
+import { describeCase } from './support/crash-case.ts';
+import { lane } from './support/lane.ts';
+import { makePlan, type Plan, type PlannedPoint } from './support/plan.ts';
+import { readCase } from './support/read-case.ts';
+import { reportOf } from './support/report.ts';
+import { runAll, type Done } from './support/run-all.ts';
+import { workers } from './support/workers.ts';
+
+/** All scenarios on Azurite and the emulator, in rough weather. docs/crash-test.md says how to read what it prints. */
+async function main({ everything, only }: { everything: boolean; only: string | undefined }): Promise<number> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const began = performance.now();
+  const minutes = (): string => ((performance.now() - began) / 60_000).toFixed(1);
+  const problem = await ensurePackages(imagePackages, { log });
+  if (problem !== undefined) log(problem);
+  const engine = await ensureDocker({ log });
+  const processes = workers();
+  const azurite = await startAzurite();
+  const rough = await azureWorld({ azurite, weather: 'rough' });
+  const calm = await azureWorld({ azurite, weather: 'calm' });
+  const lanesIn = ({ open }: typeof rough) => [lane(processes, open), lane(processes, open)];
+  const onDone = ({ crash, outcome }: Done<PlannedPoint>, count: number): void => {
+    for (const line of outcome.violations) log(`${describeCase(crash)}: ${line}`);
+    if (count % 50 === 0) log(`${count} done, ${minutes()} min`);
+  };
+  const tries = ({ byTiming }: PlannedPoint): number => (byTiming ? 3 : 8);
+  try {
+    const lanes = lanesIn(rough);
+    const wanted = only === undefined ? undefined : readCase(only, ['azure']);
+    const plan: Plan =
+      wanted === undefined
+        ? await makePlan(lanes, ['azure'], everything)
+        : { points: [wanted], leftOut: [], problems: [] };
+    log(`${plan.points.length} points are planned`);
+    const done = await runAll(lanes, plan.points, { tries, onDone });
+    const controls =
+      wanted === undefined
+        ? [
+            ...(await runAll(lanesIn(calm), azureControls, { tries: () => 3 })),
+            ...(await runAll(lanes, azureRestartControls, { tries: () => 3 })),
+          ]
+        : [];
+    const contained =
+      engine.kind === 'unavailable' || wanted !== undefined ? [] : await withContainers(engine.dockerHost);
+    const { lines, failures, closing } = reportOf(plan, [...done, ...contained], controls);
+    if (engine.kind === 'unavailable') failures.push(`the part with containers was left out: ${engine.reason}`);
+    for (const line of lines) say(line);
+    say('');
+    for (const line of failures) say(`FAILED: ${line}`);
+    say(`${minutes()} min; ${contained.length} of the crashes with containers`);
+    say(closing);
+    return failures.length === 0 ? 0 : 1;
+  } finally {
+    await processes.close();
+    for (const world of [rough, calm]) await world.close();
+    await azurite.stop();
+    if (engine.kind !== 'unavailable') await engine.stop();
+  }
+
+  async function withContainers(dockerHost: string): Promise<Done<PlannedPoint>[]> {
+    const containers = await containerWay(dockerHost, azurite);
+    const world = await azureWorld({ azurite, weather: 'rough', containers });
+    try {
+      const points = containerFaults.map((fault): PlannedPoint => ({
+        driver: 'azure',
+        scenario: 'success',
+        fault,
+        byTiming: false,
+      }));
+      return await runAll(lanesIn(world), points, { tries, onDone });
+    } finally {
+      await world.close();
+      await containers.close();
+    }
+  }
+}
+
+const { values } = parseArgs({
+  options: { everything: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
+process.exitCode = await main({ everything: values.everything, only: values.only });

@@ -1,0 +1,25 @@
+import { azureConfig } from '../../../src/entry/azure-config.ts';
+import { composeAzure } from '../../../src/entry/compose-azure.ts';
+import type { ComposeOptions, Errand } from '../../../src/entry/compose.ts';
+import { resourceGroup, shortAzureDriver, subscriptionId } from './azure-driver.ts';
+import { shortPolicy, type Setting } from './crash-case.ts';
+
+/** Errand as a function app composes it, on the tables, blobs and queue of a case. */
+export async function openAzureErrand(setting: Setting, options: ComposeOptions): Promise<Errand> {
+  const { azure, dockerHost } = setting;
+  if (azure === undefined) throw new Error('a case on Azure needs the settings of its place');
+  const config = azureConfig({
+    ...azure.environment,
+    ERRAND_SUBSCRIPTION_ID: subscriptionId,
+    ERRAND_RESOURCE_GROUP: resourceGroup,
+    ERRAND_ARM_ENDPOINT: dockerHost,
+  });
+  const { decorate = (context) => context } = options;
+  return composeAzure(
+    { ...config, policy: shortPolicy },
+    {
+      ...options,
+      decorate: (context) => decorate({ ...context, driver: shortAzureDriver(setting, context) }),
+    },
+  );
+}

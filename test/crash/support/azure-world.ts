@@ -1,0 +1,118 @@
+import { BlobServiceClient } from '@azure/storage-blob';
+
+import {
+  dockerEngine,
+  instantEngine,
+  startEmulator,
+  type Behaviour,
+  type Emulator,
+  type SwitchValues,
+} from '../../../emulator/server.ts';
+import { startAzurite, type Azurite } from '../../support/azurite.ts';
+import { processBehaviour } from '../../support/process-behaviour.ts';
+import type { ContainerWay } from './azure-containers.ts';
+import { azurePlace } from './azure-place.ts';
+import { missingImage } from './scenarios.ts';
+import type { OpenPlace } from './place.ts';
+import { endProcess, processesOf } from './processes.ts';
+
+/** Azure, as far as a case of the crash test needs it. It is never killed. */
+export interface AzureWorld {
+  azurite: Azurite;
+  emulator: Emulator;
+  /** Tasks run in containers, which reach the harness this way; undefined where the real runner runs as a process of this machine. */
+  containers: ContainerWay | undefined;
+  /** Cases by the prefix of their groups' names: whether their runners forget the fence. */
+  forgetful: Map<string, boolean>;
+  open: OpenPlace;
+  /** How often the platform has started a runner once more, where runners are processes. */
+  restarts(): number;
+  close(): Promise<void>;
+}
+
+/** Nothing here is about waiting. */
+const quick: Partial<SwitchValues> = {
+  pendingMs: 10,
+  pullMs: 10,
+  restartDelayMs: 30,
+  groupQuota: 1_000,
+  coreQuota: 1_000,
+  createsPerHour: 1e6,
+  createsPer5Minutes: 1e6,
+  deletesPerHour: 1e6,
+  deletesPer5Minutes: 1e6,
+};
+
+/** All at the same time, and in every case. */
+const rough: Partial<SwitchValues> = {
+  restartAfterNonzero: 1,
+  lostCreateAnswer: 0.25,
+  lostDeleteAnswer: 0.25,
+  lostAnswer: 0.03,
+  throttled: 0.15,
+  retryAfterSeconds: 1,
+};
+
+export interface AzureWorldOptions {
+  azurite?: Azurite;
+  /** `rough`: the emulator loses answers and throttles, and every runner ends with 1 after all is done, upon which it is started once more. */
+  weather: 'rough' | 'calm';
+  containers?: ContainerWay;
+}
+
+export async function azureWorld({ azurite: given, weather, containers }: AzureWorldOptions): Promise<AzureWorld> {
+  const azurite = given ?? (await startAzurite());
+  const forgetful: AzureWorld['forgetful'] = new Map();
+  const blobs = BlobServiceClient.fromConnectionString(azurite.connectionString);
+
+  /** What a runner does that has no fence: it makes the place as it was before its first boot. */
+  async function forget(fenceUrl: string): Promise<void> {
+    const [, , container = '', ...name] = new URL(fenceUrl).pathname.split('/');
+    await blobs.getContainerClient(container).getBlobClient(name.join('/')).deleteIfExists();
+  }
+
+  let restarts = 0;
+
+  const behaviour: Behaviour = (planned) => ({
+    pullMs: 0,
+    effect: async (start) => {
+      if (start.start > 1) restarts += 1;
+      const isForgetful = forgetful.get(start.group.name.split('-')[0] ?? '') === true;
+      if (isForgetful) await forget(start.environment['ERRAND_FENCE_URL'] ?? '');
+      const { ERRAND_RUN_ID: runId = '', ERRAND_ATTEMPT: attempt = '' } = start.environment;
+      // A container takes all of its processes with it, whatever group they are in.
+      start.signal.addEventListener('abort', () =>
+        endProcesses(`ERRAND_RUN_ID=${runId}\0`, `ERRAND_ATTEMPT=${attempt}\0`),
+      );
+      const code = await processBehaviour(planned).effect?.(start);
+      const isEndedBadly = weather === 'rough' && start.start === 1 && code === 0;
+      return isEndedBadly ? 1 : (code ?? 0);
+    },
+  });
+
+  const emulator = await startEmulator({
+    engine:
+      containers === undefined
+        ? instantEngine({ behaviour, hasImage: (image) => image !== missingImage })
+        : dockerEngine({ host: containers.dockerHost }),
+    switches: { ...quick, ...(weather === 'rough' ? rough : {}) },
+  });
+  const world: AzureWorld = {
+    azurite,
+    emulator,
+    containers,
+    forgetful,
+    restarts: () => restarts,
+    open: (crash) => azurePlace(world, crash),
+    close: async () => {
+      await emulator.close();
+      if (given === undefined) await azurite.stop();
+    },
+  };
+  return world;
+}
+
+function endProcesses(...texts: [string, string]): void {
+  const [first, second] = texts.map(processesOf);
+  for (const pid of first ?? []) if (second?.includes(pid) === true) endProcess(pid);
+}
