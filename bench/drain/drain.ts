@@ -83,6 +83,7 @@ export async function drain(options: DrainOptions): Promise<DrainReport> {
     clock,
     switches: { pendingMs, pullMs },
     engine: real === undefined ? instant : engineByImage(real.engine, instant),
+    log: (line) => logger.warn({}, line),
   });
   const driver = azureContainerInstances({
     subscriptionId: '00000000-0000-4000-8000-000000000000',
