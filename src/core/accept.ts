@@ -113,6 +113,8 @@ export async function plan(context: Context, definitions: Definitions, request: 
     notes.push(
       `${driver.name} is no sandbox: the executable runs as a process of this machine, and the image ${definition.dockerImage} is not used`,
     );
+  if (definition.identity !== undefined && !driver.capabilities.identity)
+    notes.push(`${driver.name} has no managed identities: the executable runs without ${definition.identity}`);
   if (definition.sha256 === undefined)
     notes.push(
       'the definition pins no sha256: whoever can write the executable decides what runs ("errand push" pins it)',

@@ -53,7 +53,29 @@ export function platformProblems(
       allowed: capabilities.networks,
     });
   }
+  if (capabilities.isolation) problems.push(...wishProblems(definition, platform, capabilities));
   return problems;
+}
+
+/** A wish for less than the image has is never left out in silence; where there is no isolation at all, that is said instead. */
+function wishProblems(
+  { container }: TaskDefinition,
+  platform: string,
+  { containerWishes }: RunnerCapabilities,
+): Problem[] {
+  const wishes = {
+    user: container.user !== undefined,
+    readOnlyRoot: container.readOnlyRoot,
+    capabilities: container.capabilities.length > 0,
+  };
+  return (['user', 'readOnlyRoot', 'capabilities'] as const)
+    .filter((wish) => wishes[wish] && !containerWishes.includes(wish))
+    .map((wish) => ({
+      path: `/container/${wish}`,
+      code: 'notAllowed',
+      message: `${platform} cannot grant container.${wish}: leave it out, or run the task with Docker`,
+      allowed: containerWishes,
+    }));
 }
 
 function parameterProblems(definition: TaskDefinition): Problem[] {

@@ -60,7 +60,8 @@ async function prepare(context: Context, run: StartingRun, exchange: Exchange, s
     runSeconds: timeouts.runSeconds,
     graceSeconds: timeouts.graceSeconds,
     logMaxBytes: context.policy.logMaxBytes,
-    waitForIdentity: identity !== undefined,
+    // Where the platform has none to give, the executable finds out at once instead of after a minute.
+    waitForIdentity: identity !== undefined && context.driver.capabilities.identity,
     allowUnfenced,
     environment,
     secretNames,

@@ -58,6 +58,7 @@ export function azureContainerInstances(options: AzureContainerInstancesOptions)
       view: 'mounted',
       identity: true,
       networks: ['default'],
+      containerWishes: [],
       minimumCpu: 1,
       maximumCpu: 31,
       minimumMemoryInGB: 1,

@@ -90,6 +90,7 @@ export function dockerRunner(options: DockerRunnerOptions): RunnerDriver {
       view: 'mounted',
       identity: false,
       networks: ['default', 'none'],
+      containerWishes: ['user', 'readOnlyRoot', 'capabilities'],
       minimumCpu: 0.1,
       maximumCpu: 31,
       minimumMemoryInGB: 0.0625,

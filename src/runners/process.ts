@@ -145,6 +145,7 @@ export function processRunner(options: ProcessRunnerOptions): RunnerDriver {
       view: 'host',
       identity: false,
       networks: ['default'],
+      containerWishes: [],
       minimumCpu: 0.1,
       maximumCpu: 31,
       minimumMemoryInGB: 0.0625,

@@ -242,6 +242,7 @@ describe('what a platform cannot do', () => {
     view: 'mounted',
     identity: false,
     networks: ['default'],
+    containerWishes: ['user', 'readOnlyRoot', 'capabilities'],
     minimumCpu: 0.5,
     maximumCpu: 2,
     minimumMemoryInGB: 0.5,
@@ -261,6 +262,13 @@ describe('what a platform cannot do', () => {
     [{ container: { network: 'none' } }, {}, ['notAllowed /container/network']],
     [{ container: { network: 'none' } }, { networks: ['default', 'none'] as const }, []],
     [{ container: { network: 'none' } }, { isolation: false }, []],
+    [{ container: { user: '1000', readOnlyRoot: true, capabilities: ['CHOWN'] } }, {}, []],
+    [
+      { container: { user: '1000', readOnlyRoot: true, capabilities: ['CHOWN'] } },
+      { containerWishes: [] },
+      ['notAllowed /container/user', 'notAllowed /container/readOnlyRoot', 'notAllowed /container/capabilities'],
+    ],
+    [{ container: { user: '1000' } }, { containerWishes: [], isolation: false }, []],
   ])('%j with %j', (changes, able, problems) => {
     expect(codes(changes, able)).toEqual(problems);
   });

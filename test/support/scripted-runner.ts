@@ -161,6 +161,7 @@ export function scriptedPlatform(clock: Clock): ScriptedPlatform {
         view: 'host' as const,
         identity: false,
         networks: ['default' as const, 'none' as const],
+        containerWishes: ['user', 'readOnlyRoot', 'capabilities'],
         minimumCpu: 0.1,
         maximumCpu: 4,
         minimumMemoryInGB: 0.1,

@@ -13,6 +13,8 @@ export interface RunnerCapabilities {
   view: 'host' | 'mounted';
   identity: boolean;
   networks: readonly ('default' | 'none')[];
+  /** Which of these wishes of a definition the platform can grant. */
+  containerWishes: readonly ('user' | 'readOnlyRoot' | 'capabilities')[];
   minimumCpu: number;
   maximumCpu: number;
   minimumMemoryInGB: number;
