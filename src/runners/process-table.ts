@@ -50,7 +50,8 @@ export interface ProcessFamily {
 
 /**
  * Members by mark, by session, and their descendants; never this process nor one that it descends from. Each is yielded the moment it is
- * seen, and /proc is read without giving way to other work, so that a caller who kills what it gets catches what forks and leaves.
+ * seen, and /proc is read without giving way to other work, so that a caller who kills what it gets catches what forks and leaves. Who was
+ * killed may have lost its children to another parent before these are read: their session still tells whose they are.
  */
 export function* findFamily({ marks, leader }: ProcessFamily): Generator<number> {
   const own = ownLine();
@@ -69,8 +70,8 @@ export function* findFamily({ marks, leader }: ProcessFamily): Generator<number>
   }
   for (let size = -1; size !== family.size;) {
     size = family.size;
-    for (const { pid, parent } of others) {
-      if (family.has(pid) || !family.has(parent)) continue;
+    for (const { pid, parent, session: itsSession } of others) {
+      if (family.has(pid) || !(family.has(parent) || family.has(itsSession))) continue;
       family.add(pid);
       yield pid;
     }

@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { findFamily, signalProcess } from '../../src/runners/process-table.ts';
+
+/** Field 4 of proc_pid_stat(5). */
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}
+
+test('a child is found although its parent died, and it got another, before it was read', async () => {
+  const mark = `MARK=${process.pid}`;
+  const parent = spawn('sh', ['-c', 'env -i sleep 300 & echo $!; wait'], {
+    detached: true,
+    env: { PATH: process.env.PATH, MARK: String(process.pid) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(parent.stdout, 'data');
+  const child = Number(String(line));
+  try {
+    const found: number[] = [];
+    for (const pid of findFamily({ marks: [[mark]], leader: undefined })) {
+      found.push(pid);
+      if (pid !== parent.pid) continue;
+      signalProcess(pid, 'SIGKILL');
+      for (let waited = 0; parentOf(child) === pid && waited < 5_000; waited += 1)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      expect(parentOf(child)).not.toBe(pid);
+    }
+    expect(found).toEqual([parent.pid, child]);
+  } finally {
+    signalProcess(child, 'SIGKILL');
+  }
+});
