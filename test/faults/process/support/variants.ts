@@ -1,0 +1,66 @@
+import type { Context } from '../../../../src/core/context.ts';
+
+export const variantNames = [
+  /** Nobody looks after what a dead process left. */
+  'noRecovery',
+  /** Writes whatever the stored version is. */
+  'noCompareAndSwap',
+  /** A write that the storage refused is taken for done. */
+  'errorsSwallowed',
+  /** An idempotency key is forgotten at once. */
+  'keysForgotten',
+] as const;
+export type VariantName = (typeof variantNames)[number];
+
+/** Takes one of the things away that Errand's promises rest on. */
+export function breakErrand(variant: VariantName, context: Context): Context {
+  return variants[variant](context);
+}
+
+const variants: Record<VariantName, (context: Context) => Context> = {
+  noRecovery: (context) => ({
+    ...context,
+    storage: { ...context.storage, openRuns: () => Promise.resolve([]) },
+  }),
+
+  /** The pause makes the window as wide as on a slower disk. */
+  noCompareAndSwap: (context) => {
+    const { storage, clock } = context;
+    return {
+      ...context,
+      storage: {
+        ...storage,
+        updateRun: async (run, options) => {
+          await clock.sleep(20);
+          for (let version = run.version; ;) {
+            if (await storage.updateRun({ ...run, version }, options)) return true;
+            const stored = await storage.getRun(run.id, options);
+            if (stored === undefined) return false;
+            version = stored.version + 1;
+          }
+        },
+      },
+    };
+  },
+
+  errorsSwallowed: (context) => {
+    const { storage } = context;
+    return {
+      ...context,
+      storage: {
+        ...storage,
+        createRun: (run, options) => storage.createRun(run, options).catch(() => true),
+        claimKey: (key, options) => storage.claimKey(key, options).catch(() => key),
+      },
+    };
+  },
+
+  keysForgotten: (context) => ({
+    ...context,
+    storage: {
+      ...context.storage,
+      getKey: () => Promise.resolve(undefined),
+      claimKey: (key) => Promise.resolve(key),
+    },
+  }),
+};
