@@ -20,6 +20,10 @@ export const serveCommand = command({
     const config = serverConfig(io.environment, { driver: 'docker' });
     const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
     const { url, errand } = await localServer(config, logger);
+    if (errand.context.driver.name === 'process') {
+      const { processIsNoSandbox } = await import('../../runners/process-environment.ts');
+      logger.warn({}, processIsNoSandbox);
+    }
     logger.info(
       {
         url,

@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import type { Execution } from '../../promise/evidence.ts';
+
+/** Where user code counts itself, out of Errand's sight. */
+export interface Tally {
+  url: string;
+  executions(): Execution[];
+  close(): Promise<void>;
+}
+
+/** `listen` is an address of this machine, `seen` what tasks call it. */
+export async function startTally({ listen, seen }: { listen: string; seen: string }): Promise<Tally> {
+  const told = new Map<string, Execution>();
+  const note = (text: string): void => {
+    const [runId = '', attempt = '', id = '', word, exitCode] = text.trim().split(' ');
+    const execution: Execution = told.get(id) ?? { runId, attempt: Number(attempt), id, ended: false };
+    told.set(
+      id,
+      word === 'ended' && exitCode !== undefined
+        ? { ...execution, ended: true, exitCode: Number(exitCode) }
+        : execution,
+    );
+  };
+  const server = createServer((incoming, outgoing) => {
+    incoming.toArray().then(
+      (chunks) => {
+        note(Buffer.concat(chunks as Buffer[]).toString());
+        outgoing.writeHead(204).end();
+      },
+      () => outgoing.destroy(),
+    );
+  });
+  server.listen(0, listen);
+  await once(server, 'listening');
+  return {
+    url: `http://${seen}:${(server.address() as AddressInfo).port}/`,
+    executions: () => [...told.values()],
+    close: async () => {
+      server.closeAllConnections();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
