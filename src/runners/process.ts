@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
-import { type CreatedRunner, type RunnerDriver, type RunnerSpec, StartRefused } from '../core/ports/runner-driver.ts';
+import {
+  type CreatedRunner,
+  NoCapacity,
+  type RunnerDriver,
+  type RunnerSpec,
+  StartRefused,
+} from '../core/ports/runner-driver.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import { processIsNoSandbox } from './process-environment.ts';
 import { killFamily } from './process-kill.ts';
@@ -43,6 +49,8 @@ const defaultEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 /** The runner ends the task after the task's own grace, and then still has to leave its result. */
 const graceMarginSeconds = 5;
+/** Descriptors of this process or of the machine, processes, memory: there will be some again. */
+const exhausted = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
 const lookAgainMs = 50;
 const startWithinMs = 10_000;
 const leftoverMs = 600_000;
@@ -188,6 +196,10 @@ export function processRunner(options: ProcessRunnerOptions): RunnerDriver {
         await spawnWrapper(spec, spec.access.exchange);
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
+        if (hasCode(cause, ...exhausted))
+          throw new NoCapacity(`No process can be started now, for this machine or this process has no room: ${why}.`, {
+            cause,
+          });
         throw new StartRefused('startError', `No process could be started: ${why}.`, { permanent: false, cause });
       }
       // From here on it can be found again, whatever becomes of this process.

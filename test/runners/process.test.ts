@@ -16,6 +16,7 @@ import { processRunner } from '../../src/runners/process.ts';
 import { type ProcessHarness, processHarness } from './support/process-harness.ts';
 
 const orchestrator = fileURLToPath(new URL('support/process-orchestrator.ts', import.meta.url));
+const starved = fileURLToPath(new URL('support/process-without-descriptors.ts', import.meta.url));
 
 describe('the process driver', () => {
   let harness: ProcessHarness;
@@ -69,6 +70,20 @@ describe('the process driver', () => {
       exitCode: 4,
       tail: 'before\nafter',
     });
+  });
+
+  test('where this process may open no more files there is no room now, and no run fails of it', async () => {
+    const spec = await harness.prepare('echo never');
+    const { directory, runnerScript, maximumRunners } = harness.options;
+    const told = JSON.stringify({ options: { directory, runnerScript, maximumRunners }, spec });
+    const child = spawn('/bin/sh', ['-c', 'ulimit -n 60 && exec "$@"', 'sh', process.execPath, starved, told], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(said.toString()).toMatch(/^NoCapacity: .*EMFILE/);
+    expect(await state(spec)).toBe('created');
+    await harness.driver.remove(spec.name);
+    expect(await state(spec)).toBe('absent');
   });
 
   test('what it started can be stopped by the next orchestrator', async () => {
