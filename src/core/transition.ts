@@ -224,7 +224,8 @@ function finished(
   event: Extract<RunEvent, { type: 'finished' }>,
 ): RunRecord {
   const { result, collected, at, random } = event;
-  const verdict = judge(result);
+  const isForeignStop = result.started && result.stopped && run.stop === undefined;
+  const verdict = judge(result, isForeignStop ? ': its container was stopped from outside' : '');
   const ended = withAttempt(run, {
     endedAt: instant(at),
     log: collected.log,
@@ -241,13 +242,14 @@ function finished(
   const stop = stopped(ended, at, random, facts);
   if (stop !== undefined) return stop;
   const state = verdict.cause.kind === 'timeout' ? 'timedOut' : 'failed';
-  return requeueOr(ended, verdict.cause, at, random, () =>
-    end(ended, state, at, verdict.reason, verdict.message, facts),
-  );
+  const byItself = () =>
+    requeueOr(ended, verdict.cause, at, random, () => end(ended, state, at, verdict.reason, verdict.message, facts));
+  // A platform that shuts down in good order takes a container away as surely as one that dies.
+  return isForeignStop ? requeueOr(ended, { kind: 'lost' }, at, random, byItself) : byItself();
 }
 
 /** What a result means by itself, before cancel and retries have a say. */
-function judge(result: RunnerResult): { reason: EndReason; message: string; cause: RetryCause } {
+function judge(result: RunnerResult, why: string): { reason: EndReason; message: string; cause: RetryCause } {
   if (!result.started) {
     const reason = result.reason === undefined || result.reason === 'stopped' ? 'startError' : result.reason;
     return { reason, message: result.message ?? 'the runner could not start the executable', cause: { kind: 'start' } };
@@ -267,8 +269,8 @@ function judge(result: RunnerResult): { reason: EndReason; message: string; caus
       message: 'the executable, or a process of it, was killed for want of memory: raise resources.memoryInGB',
       cause,
     };
-  if (result.signal !== null) return { reason: 'signal', message: `ended by signal ${result.signal}`, cause };
-  return { reason: 'exitCode', message: `exit code ${exitCode}`, cause };
+  if (result.signal !== null) return { reason: 'signal', message: `ended by signal ${result.signal}${why}`, cause };
+  return { reason: 'exitCode', message: `exit code ${exitCode}${why}`, cause };
 }
 
 /** The end of an attempt that was being stopped. Undefined where nobody stopped it. */

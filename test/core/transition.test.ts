@@ -227,6 +227,24 @@ describe('a result', () => {
     });
   });
 
+  test('a container that was stopped by none of us says so, and is tried again where retry has lost', () => {
+    const stopped = finished({ exitCode: 143, signal: 'TERM', stopped: true });
+    expect(transition(running(), stopped, policy)).toMatchObject({
+      state: 'failed',
+      reason: 'signal',
+      exitCode: 143,
+      message: 'ended by signal TERM: its container was stopped from outside',
+    });
+    const onLost = definitionOf({ retry: { maxAttempts: 2, on: ['lost'] } });
+    expect(transition(running({ definition: onLost }), stopped, policy)?.state).toBe('queued');
+    const onExitCode = definitionOf({ retry: { maxAttempts: 2, on: ['exitCode'] } });
+    expect(transition(running({ definition: onExitCode }), stopped, policy)?.state).toBe('queued');
+    const byItself = finished({ exitCode: 143, signal: 'TERM' });
+    expect(transition(running({ definition: onLost }), byItself, policy)?.state).toBe('failed');
+    const byUs = running({ definition: onLost, stop: mark('runTimeout') });
+    expect(transition(byUs, stopped, policy)?.state).toBe('timedOut');
+  });
+
   test.each([
     [{ exitCode: 3 }, 'exitCode', 'exit code 3'],
     [{ exitCode: 137, signal: 'KILL' }, 'signal', 'ended by signal KILL'],
