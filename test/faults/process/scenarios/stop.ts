@@ -28,7 +28,7 @@ export function stopAndGoOn({ seed, stops, runsPerStop, variant }: StopOptions):
     const failures: string[] = [];
     let underWay = 0;
     for (let stop = 0; stop < stops; stop += 1) {
-      scene.callAt(sleeper.url);
+      scene.callAt(sleeper);
       const asked = Array.from({ length: runsPerStop }, (_, at) =>
         scene.callers.run(`stop-${stop}-${at}`, mixture[at % mixture.length] ?? 'Quick'),
       );
@@ -37,7 +37,7 @@ export function stopAndGoOn({ seed, stops, runsPerStop, variant }: StopOptions):
       sleeper.pause();
       underWay += (await scene.runs()).filter(({ open }) => open).length;
       // Who was not answered turns to the other one, with the same key.
-      scene.callAt(other.url);
+      scene.callAt(other);
       const repeated = Array.from({ length: runsPerStop }, (_, at) =>
         scene.callers.run(`stop-${stop}-${at}`, mixture[at % mixture.length] ?? 'Quick'),
       );

@@ -12,7 +12,7 @@ import { checkPromise, describeBreach } from '../../../promise/check-promise.ts'
 import type { Execution, Write } from '../../../promise/evidence.ts';
 import { nothingYet, type ScenarioOutcome } from '../outcome.ts';
 import { callers, type Callers } from './callers.ts';
-import { startServer, type Server, type ServerOptions } from './servers.ts';
+import { startServer, type Server, type ServerOptions, type ServerProcess } from './servers.ts';
 import { noteFiles, type Setting } from './setting.ts';
 import { definitionOf, endsAs, executableOf, kinds, printedBy, scriptNameOf, type Kind } from './tasks.ts';
 import type { VariantName } from './variants.ts';
@@ -20,7 +20,8 @@ import type { VariantName } from './variants.ts';
 export interface SceneOptions {
   name: string;
   driver?: Setting['driver'];
-  dockerHost?: string;
+  /** DOCKER_HOST, once the harness knows where it keeps its notes. */
+  dockerHost?: (notes: string) => Promise<string>;
   variant?: VariantName | undefined;
   /** Makes the data directory; told the directory of the scene. */
   makeData?: (root: string) => Promise<string>;
@@ -41,8 +42,8 @@ export interface Scene {
   callers: Callers;
   /** Starts a server on the data; clients turn to it from now on. */
   start(options?: ServerOptions): Promise<Server>;
-  /** Clients turn to what answers there. */
-  callAt(url: string): void;
+  /** Clients turn to this one from now on; it is ended with the others. */
+  callAt(server: ServerProcess): void;
   runs(): Promise<RunRecord[]>;
   executions(): Execution[];
   /** True as soon as nothing is left to do, false after some time. */
@@ -60,7 +61,7 @@ export interface Scene {
 /** A busy machine takes its time; nothing is measured by this. */
 const settleMs = 90_000;
 /** A broken Errand may never come to rest, and nobody waits for long then. */
-const brokenSettleMs = 8_000;
+const brokenSettleMs = 5_000;
 
 export async function openScene(options: SceneOptions): Promise<Scene> {
   const root = await mkdtemp(join(tmpdir(), 'errand-process-faults-'));
@@ -74,7 +75,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     data,
     notes,
     driver: options.driver ?? 'process',
-    dockerHost: options.dockerHost ?? '',
+    dockerHost: (await options.dockerHost?.(notes)) ?? '',
     variant: options.variant,
   };
   const artifacts = filesystemArtifacts({ directory: data, clock: systemClock });
@@ -84,9 +85,9 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     await artifacts.put(scriptNameOf(kind), Buffer.from(executableOf(kind)));
     await artifacts.put(`${kind}.json`, Buffer.from(JSON.stringify(definition)));
   }
-  const servers = new Set<Server>();
-  let url = '';
-  const clients = callers(() => url, options.tallySeen ?? join(notes, noteFiles.executions));
+  const servers = new Set<ServerProcess>();
+  let called: ServerProcess | undefined;
+  const clients = callers(() => called?.url ?? '', options.tallySeen ?? join(notes, noteFiles.executions));
 
   async function runs(): Promise<RunRecord[]> {
     const all: RunRecord[] = [];
@@ -108,8 +109,14 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   async function settle(): Promise<boolean> {
     return until(options.variant === undefined ? settleMs : brokenSettleMs, async () => {
       const open = await storage.openRuns({ limit: 1 });
-      return open.length === 0 && (await leftovers()).length === 0;
+      const slots = await storage.slotEntries({ before: '~', limit: 1 });
+      return open.length + slots.length === 0 && (await leftovers()).length === 0;
     });
+  }
+
+  function callAt(server: ServerProcess): void {
+    servers.add(server);
+    called = server;
   }
 
   const judge: Scene['judge'] = async ({ faults, lines = [], failures: found = [], allowed = {} }) => {
@@ -168,13 +175,10 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     callers: clients,
     start: async (given) => {
       const server = await startServer(setting, given);
-      servers.add(server);
-      url = server.url;
+      callAt(server);
       return server;
     },
-    callAt: (other) => {
-      url = other;
-    },
+    callAt,
     runs,
     executions: () => executionsIn(notes),
     settle,

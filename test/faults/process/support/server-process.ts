@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { systemClock, type Clock } from '../../../../src/core/clock.ts';
@@ -25,7 +25,8 @@ process.on('message', (message: ToServer) => {
 });
 process.on('disconnect', () => process.exit(1));
 
-const logger = fileLogger(join(setting.notes, noteFiles.log));
+const history = lineWriter(noteFiles.history);
+const logger = lineLogger(lineWriter(noteFiles.log));
 const environment = {
   PATH: process.env['PATH'],
   ERRAND_DATA_DIR: setting.data,
@@ -34,7 +35,7 @@ const environment = {
 };
 const config = serverConfig(environment, { driver: setting.driver });
 const errand = await compose(
-  { ...config, policy: shortPolicy },
+  { ...config, policy: { ...shortPolicy, keepRecordsMs: config.policy.keepRecordsMs } },
   {
     logger,
     clock,
@@ -69,8 +70,7 @@ say({ type: 'ready', url: server.url });
 /** Notes every write of a record that the storage has confirmed, where a checker finds two of one version. */
 function withHistory(its: Context): Context {
   const { storage } = its;
-  const note = ({ id, version, state, open }: RunRecord): void =>
-    appendFileSync(join(setting.notes, noteFiles.history), `${JSON.stringify({ id, version, state, open })}\n`);
+  const note = ({ id, version, state, open }: RunRecord): void => history(JSON.stringify({ id, version, state, open }));
   return {
     ...its,
     storage: {
@@ -89,10 +89,16 @@ function withHistory(its: Context): Context {
   };
 }
 
-function fileLogger(path: string): Logger {
+/** Opened once, for there may be no descriptor left when something has to be noted. */
+function lineWriter(name: string): (line: string) => void {
+  const file = openSync(join(setting.notes, name), 'a');
+  return (line) => void writeSync(file, `${line}\n`);
+}
+
+function lineLogger(print: (line: string) => void): Logger {
   const write = (level: string) => (details: object, message: string) => {
     const err = 'err' in details && details.err instanceof Error ? ` (${details.err.message})` : '';
-    appendFileSync(path, `${process.pid} ${level} ${message}${err} ${JSON.stringify(details)}\n`);
+    print(`${process.pid} ${level} ${message}${err} ${JSON.stringify(details)}`);
   };
   return { debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') };
 }

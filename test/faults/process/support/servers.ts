@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { FromServer, Setting, ToServer } from './setting.ts';
 
 /** A server in a process of its own. */
-export interface Server {
+export interface ServerProcess {
   url: string;
   pid: number;
   /** False once the process has ended, however that came. */
@@ -14,13 +14,17 @@ export interface Server {
   kill(): Promise<void>;
   /** SIGTERM, upon which it ends in good order. Answers with exit code or signal. */
   end(): Promise<number | NodeJS.Signals | null>;
+  /** What it wrote to standard error. */
+  said(): string;
+}
+
+/** One of this version, which the harness has a word in. */
+export interface Server extends ServerProcess {
   /** SIGSTOP and SIGCONT. */
   pause(): void;
   resume(): void;
   /** Sets its clock forward by so much, or back. */
   step(ms: number): Promise<void>;
-  /** What it wrote to standard error. */
-  said(): string;
 }
 
 export interface ServerOptions {
@@ -34,12 +38,31 @@ const upWithinMs = 60_000;
 /** Starts a server and waits until it serves. Throws where it ends before. */
 export async function startServer(setting: Setting, { descriptors }: ServerOptions = {}): Promise<Server> {
   const command = [process.execPath, program, JSON.stringify(setting)];
-  const limited =
-    descriptors === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command];
-  const child = spawn(limited[0] ?? '', limited.slice(1), {
+  const limit = ['/bin/sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh'];
+  const [first = '', ...rest] = descriptors === undefined ? command : [...limit, ...command];
+  const child = spawn(first, rest, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1' },
   });
+  const up = await whenUp(
+    child,
+    next(child, 'ready').then(({ url }) => url),
+  );
+  return {
+    ...up,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    step: async (ms) => {
+      const stepped = next(child, 'stepped');
+      const message: ToServer = { stepMs: ms };
+      child.send(message);
+      await stepped;
+    },
+  };
+}
+
+/** Waits until a server says where it serves. Throws where it ends before. */
+export async function whenUp(child: ChildProcess, ready: Promise<string>): Promise<ServerProcess> {
   // A message to a process that has just died is no news.
   child.on('error', () => undefined);
   let text = '';
@@ -47,12 +70,13 @@ export async function startServer(setting: Setting, { descriptors }: ServerOptio
     text = (text + chunk.toString()).slice(-4_000);
   });
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  const ready = await Promise.race([
-    next(child, 'ready'),
-    ended.then(([code, signal]) => Promise.reject(new Error(`the server ended with ${signal ?? code}: ${text}`))),
-  ]);
+  const failed = ended.then(([code, signal]) =>
+    Promise.reject(new Error(`the server ended with ${signal ?? code}: ${text}`)),
+  );
+  // Its end is a failure only as long as it is waited for.
+  failed.catch(() => undefined);
   return {
-    url: ready.url,
+    url: await Promise.race([ready, failed]),
     pid: child.pid ?? 0,
     isUp: () => child.exitCode === null && child.signalCode === null,
     kill: async () => {
@@ -63,14 +87,6 @@ export async function startServer(setting: Setting, { descriptors }: ServerOptio
       child.kill('SIGTERM');
       const [code, signal] = await ended;
       return signal ?? code;
-    },
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
-    step: async (ms) => {
-      const stepped = next(child, 'stepped');
-      const message: ToServer = { stepMs: ms };
-      child.send(message);
-      await stepped;
     },
     said: () => text,
   };

@@ -1,7 +1,7 @@
 import type { Setting } from './setting.ts';
 
 /** Kinds of tasks, one definition each. */
-export const kinds = ['Quick', 'Slow', 'Failing', 'Retried', 'Canceled', 'Endless'] as const;
+export const kinds = ['Quick', 'Slow', 'Long', 'Failing', 'Retried', 'Canceled', 'Endless'] as const;
 export type Kind = (typeof kinds)[number];
 
 interface Task {
@@ -14,6 +14,7 @@ interface Task {
 const tasks: Record<Kind, Task> = {
   Quick: { body: '' },
   Slow: { body: 'sleep 2' },
+  Long: { body: 'sleep 5', definition: { retry: { maxAttempts: 9, on: ['lost'], backoff: { initialSeconds: 0 } } } },
   Failing: { body: 'status=3' },
   Retried: {
     body: '[ "$ERRAND_ATTEMPT" -gt 1 ] || status=75',
@@ -29,6 +30,7 @@ const tasks: Record<Kind, Task> = {
 export const endsAs: Record<Kind, string> = {
   Quick: 'succeeded',
   Slow: 'succeeded',
+  Long: 'succeeded',
   Failing: 'failed',
   Retried: 'succeeded',
   Canceled: 'canceled',

@@ -55,12 +55,21 @@ const variants: Record<VariantName, (context: Context) => Context> = {
     };
   },
 
-  keysForgotten: (context) => ({
-    ...context,
-    storage: {
-      ...context.storage,
-      getKey: () => Promise.resolve(undefined),
-      claimKey: (key) => Promise.resolve(key),
-    },
-  }),
+  /** The pause is for a death between the record and its answer. */
+  keysForgotten: (context) => {
+    const { storage, clock } = context;
+    return {
+      ...context,
+      storage: {
+        ...storage,
+        getKey: () => Promise.resolve(undefined),
+        claimKey: (key) => Promise.resolve(key),
+        createRun: async (run, options) => {
+          const created = await storage.createRun(run, options);
+          await clock.sleep(300);
+          return created;
+        },
+      },
+    };
+  },
 };
