@@ -6,7 +6,7 @@ import { startAzurite } from '../support/azurite.ts';
 import { containerWay } from './support/azure-containers.ts';
 import { containerFaults } from './support/azure-faults.ts';
 import { azureWorld } from './support/azure-world.ts';
-import { azureControls, azureRestartControls } from './support/controls.ts';
+import { azureControls, azureRestartControls, runControls } from './support/controls.ts';
 import { describeCase } from './support/crash-case.ts';
 import { lane } from './support/lane.ts';
 import { makePlan, type Plan, type PlannedPoint } from './support/plan.ts';
@@ -45,10 +45,7 @@ async function main({ everything, only }: { everything: boolean; only: string | 
     const done = await runAll(lanes, plan.points, { tries, onDone });
     const controls =
       wanted === undefined
-        ? [
-            ...(await runAll(lanesIn(calm), azureControls, { tries: () => 3 })),
-            ...(await runAll(lanes, azureRestartControls, { tries: () => 3 })),
-          ]
+        ? [...(await runControls(lanesIn(calm), azureControls)), ...(await runControls(lanes, azureRestartControls))]
         : [];
     const contained =
       engine.kind === 'unavailable' || wanted !== undefined ? [] : await withContainers(engine.dockerHost);

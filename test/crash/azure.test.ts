@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startAzurite, type Azurite } from '../support/azurite.ts';
 import { describeWithDocker, dockerHost } from '../support/engine.ts';
-import { containerWay } from './support/azure-containers.ts';
+import { containerWay, type ContainerWay } from './support/azure-containers.ts';
 import { containerFaults } from './support/azure-faults.ts';
 import { azureWorld, type AzureWorld, type AzureWorldOptions } from './support/azure-world.ts';
-import { azureControls, azureRestartControls, type Control } from './support/controls.ts';
-import { describeCase, kindOf, type CrashCase, type Fault } from './support/crash-case.ts';
+import { azureControls, azureRestartControls, runControls, type Control } from './support/controls.ts';
+import { describeCase, kindOf, type CrashCase, type DriverName, type Fault } from './support/crash-case.ts';
+import { dockerAzureControls, dockerAzureFaults } from './support/docker-azure-faults.ts';
+import { dockerAzurePlaces } from './support/docker-azure-place.ts';
 import { lane, type Lane } from './support/lane.ts';
 import { firstOfEachKind } from './support/plan.ts';
 import { runAll } from './support/run-all.ts';
@@ -35,8 +37,12 @@ async function lanesIn(options: Omit<AzureWorldOptions, 'azurite'>): Promise<{ l
   return { lanes: [lane(processes, world.open), lane(processes, world.open)], world };
 }
 
-async function failuresOf(lanes: readonly Lane[], faults: readonly Fault[]): Promise<string[]> {
-  const cases = faults.map((fault): CrashCase => ({ driver: 'azure', scenario: 'success', fault }));
+async function failuresOf(
+  lanes: readonly Lane[],
+  faults: readonly Fault[],
+  driver: DriverName = 'azure',
+): Promise<string[]> {
+  const cases = faults.map((fault): CrashCase => ({ driver, scenario: 'success', fault }));
   const done = await runAll(lanes, cases, { tries: () => tries });
   return done.flatMap(({ crash, outcome }) =>
     [...outcome.violations, ...(outcome.visited ? [] : ['not visited'])].map(
@@ -89,9 +95,14 @@ describe('on tables, blobs and container groups', () => {
   );
 });
 
-describeWithDocker('with container groups that are containers', () => {
-  test('a run survives the worst moments around the PUT and the DELETE', async () => {
-    const containers = await containerWay(dockerHost(), azurite);
+describeWithDocker('with containers that reach Blob storage', () => {
+  let containers: ContainerWay;
+  beforeAll(async () => {
+    containers = await containerWay(dockerHost(), azurite);
+  });
+  afterAll(() => containers.close());
+
+  test('a run survives the worst moments around the PUT and the DELETE of a container group', async () => {
     const { lanes, world } = await lanesIn({ weather: 'rough', containers });
     try {
       expect(
@@ -102,16 +113,32 @@ describeWithDocker('with container groups that are containers', () => {
       ).toEqual([]);
     } finally {
       await world.close();
-      await containers.close();
     }
   }, 600_000);
+
+  const dockerLanes = (): Lane[] => {
+    const places = dockerAzurePlaces(azurite, containers);
+    return [lane(processes, places), lane(processes, places)];
+  };
+
+  test('a run of the driver docker survives the worst moments around create, start, collect and remove', async () => {
+    expect(await failuresOf(dockerLanes(), dockerAzureFaults, 'dockerAzure')).toEqual([]);
+  }, 600_000);
+
+  test.each(dockerAzureControls.filter(({ variant }) => variant === 'noFence'))(
+    'with the driver docker and without what $variant takes away the same crash is not survived',
+    (control) => expectCaught(dockerLanes(), control),
+    300_000,
+  );
 });
 
 /** The same crash with and without what the variant takes away, side by side. */
-async function expectCaught(lanes: readonly Lane[], { shows, variant, ...sound }: Control): Promise<void> {
-  const done = await runAll<CrashCase>(lanes, [sound, { ...sound, variant }], { tries: () => tries });
-  const whole = done.find(({ crash }) => crash.variant === undefined);
-  const broken = done.find(({ crash }) => crash.variant !== undefined);
+async function expectCaught(lanes: readonly Lane[], control: Control): Promise<void> {
+  const { shows, variant: _, ...sound } = control;
+  const [[whole], [broken]] = await Promise.all([
+    runAll<CrashCase>(lanes.slice(0, 1), [sound], { tries: () => tries }),
+    runControls(lanes.slice(1), [control]),
+  ]);
   expect(whole?.outcome.violations).toEqual([]);
   expect(whole?.outcome.visited).toBe(true);
   expect(broken?.outcome.violations.join('\n')).toMatch(shows);

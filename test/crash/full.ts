@@ -4,7 +4,7 @@ import { dockerClient } from '../../scripts/docker-client.ts';
 import { ensureDocker } from '../../scripts/docker-engine.ts';
 import { ensurePackages, imagePackages } from '../../scripts/debian-packages.ts';
 import { buildMinimalImage } from '../../scripts/images.ts';
-import { dockerControls, processControls } from './support/controls.ts';
+import { dockerControls, processControls, runControls } from './support/controls.ts';
 import { describeCase, type DriverName } from './support/crash-case.ts';
 import { lane } from './support/lane.ts';
 import { localPlaces } from './support/local-place.ts';
@@ -45,9 +45,10 @@ async function main({ everything, only }: { everything: boolean; only: string | 
     const controls =
       wanted !== undefined
         ? []
-        : await runAll(lanes, dockerHost === undefined ? processControls : [...processControls, ...dockerControls], {
-            tries: () => 3,
-          });
+        : await runControls(
+            lanes,
+            dockerHost === undefined ? processControls : [...processControls, ...dockerControls],
+          );
     const { lines, failures, closing } = reportOf(plan, done, controls);
     if (engine.kind === 'unavailable') failures.push(`the docker half was left out: ${engine.reason}`);
     for (const line of lines) say(line);

@@ -1,8 +1,19 @@
 import type { Policy } from '../../../src/core/policy.ts';
 
-/** `azure` is `azure-container-instances` on Azure storage, an emulator and Azurite standing in for both. */
-export const driverNames = ['process', 'docker', 'azure'] as const;
+/**
+ * A driver with the stores that it is shipped with: `process` and `docker` on SQLite and files; `azure`, which is `azure-container-instances`, and
+ * `dockerAzure` on tables, blobs and a queue. An emulator and Azurite stand in for Azure.
+ */
+export const driverNames = ['process', 'docker', 'azure', 'dockerAzure'] as const;
 export type DriverName = (typeof driverNames)[number];
+
+export function hasContainers(driver: DriverName): boolean {
+  return driver === 'docker' || driver === 'dockerAzure';
+}
+
+export function isOnAzureStorage(driver: DriverName): driver is 'azure' | 'dockerAzure' {
+  return driver === 'azure' || driver === 'dockerAzure';
+}
 
 export const scenarioNames = [
   'success',
@@ -76,7 +87,7 @@ export interface Setting extends CrashCase {
   notes: string;
   /** The engine (on Azure: Resource Manager), as this process sees it. */
   dockerHost: string;
-  /** On Azure: Errand's settings, and where executions are counted. */
+  /** On Azure storage: Errand's settings, and where executions are counted. */
   azure?: { environment: Record<string, string>; tally: string };
 }
 

@@ -10,7 +10,7 @@ import type { RunRecord } from '../../../src/core/run-record.ts';
 import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
 import { openAzureErrand } from './azure-errand.ts';
-import { noteFiles, shortPolicy, type Setting } from './crash-case.ts';
+import { isOnAzureStorage, noteFiles, shortPolicy, type Setting } from './crash-case.ts';
 import { withCrashPoints, withPauses, type Pointer } from './crash-points.ts';
 import { parametersOf, scenarioOf, taskName } from './scenarios.ts';
 import { breakErrand } from './variants.ts';
@@ -24,7 +24,7 @@ export interface OpenErrand extends Errand {
 export async function openErrand(setting: Setting, pointer?: Pointer): Promise<OpenErrand> {
   const { data, driver, dockerHost, variant } = setting;
   const environment = { PATH: process.env['PATH'], ERRAND_DATA_DIR: data, DOCKER_HOST: dockerHost };
-  const config = driver === 'azure' ? undefined : serverConfig(environment, { driver });
+  const config = isOnAzureStorage(driver) ? undefined : serverConfig(environment, { driver });
   let plain: Context | undefined;
   const options: ComposeOptions = {
     logger: fileLogger(join(setting.notes, noteFiles.log)),

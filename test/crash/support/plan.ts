@@ -103,16 +103,18 @@ function leaveOut({ leftOut }: Plan, driver: DriverName, scenario: ScenarioName,
 }
 
 /** Requests that change something on the platform, and steps inside the driver. */
+const onDocker = {
+  changes: [
+    'engine.POST /containers/create {runner}:1',
+    'engine.POST /containers/{runner}/start:1',
+    'engine.DELETE /containers/{runner}:1',
+  ],
+  inside: [],
+};
 const worst: Readonly<Record<DriverName, { changes: readonly string[]; inside: readonly string[] }>> = {
   process: { changes: [], inside: ['driver.create/rename:1:after', 'driver.create/spawn:1:after'] },
-  docker: {
-    changes: [
-      'engine.POST /containers/create {runner}:1',
-      'engine.POST /containers/{runner}/start:1',
-      'engine.DELETE /containers/{runner}:1',
-    ],
-    inside: [],
-  },
+  docker: onDocker,
+  dockerAzure: onDocker,
   azure: {
     changes: ['engine.PUT /containerGroups/{runner}:1', 'engine.DELETE /containerGroups/{runner}:1'],
     inside: ['exchange.open/request:3:before', 'storage.updateRun/request:2:before'],

@@ -1,5 +1,5 @@
 import { describeCase, kindOf } from './crash-case.ts';
-import type { Control } from './controls.ts';
+import { caughtIn, type Control } from './controls.ts';
 import type { Plan, PlannedPoint } from './plan.ts';
 import type { Done } from './run-all.ts';
 
@@ -40,8 +40,8 @@ export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], contro
 
   if (controls.length > 0) lines.push('', 'controls: a broken Errand must be caught');
   for (const { crash, outcome } of controls) {
-    const found = outcome.violations.find((line) => crash.shows.test(line));
-    const caught = outcome.visited && found !== undefined;
+    const found = caughtIn(crash, outcome);
+    const caught = found !== undefined;
     lines.push(`  ${describeCase(crash)}: ${caught ? `caught: ${found}` : 'NOT CAUGHT'}`);
     if (!caught)
       failures.push(`${describeCase(crash)}: was not caught${outcome.visited ? '' : ' (its point was not visited)'}`);

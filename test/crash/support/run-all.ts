@@ -11,6 +11,8 @@ export interface Done<C extends CrashCase = CrashCase> {
 export interface RunOptions<C extends CrashCase> {
   /** A point that was not reached is tried again up to so often in all. */
   tries?: (crash: C) => number;
+  /** Whether it has shown what there was to see. Default: its point was reached, or something was broken. */
+  isDone?: (crash: C, outcome: Outcome) => boolean;
   onDone?: (done: Done<C>, count: number) => void;
 }
 
@@ -18,7 +20,11 @@ export interface RunOptions<C extends CrashCase> {
 export async function runAll<C extends CrashCase>(
   lanes: readonly Lane[],
   cases: readonly C[],
-  { tries = () => 1, onDone = () => undefined }: RunOptions<C> = {},
+  {
+    tries = () => 1,
+    isDone = (_, { visited, violations }) => visited || violations.length > 0,
+    onDone = () => undefined,
+  }: RunOptions<C> = {},
 ): Promise<Done<C>[]> {
   const done: Done<C>[] = [];
   const waiting = cases.values();
@@ -27,7 +33,7 @@ export async function runAll<C extends CrashCase>(
       const limit = tries(crash);
       for (let count = 1; ; count += 1) {
         const outcome = await lane.run(crash);
-        if (!outcome.visited && outcome.violations.length === 0 && count < limit) continue;
+        if (count < limit && !isDone(crash, outcome)) continue;
         done.push({ crash, outcome, tries: count });
         onDone({ crash, outcome, tries: count }, done.length);
         break;
