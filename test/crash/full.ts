@@ -6,12 +6,13 @@ import { ensurePackages, imagePackages } from '../../scripts/debian-packages.ts'
 import { buildMinimalImage } from '../../scripts/images.ts';
 import { dockerControls, processControls, runControls } from './support/controls.ts';
 import { describeCase, type DriverName } from './support/crash-case.ts';
+import { visitTheRest } from './support/kinds.ts';
 import { lane } from './support/lane.ts';
 import { localPlaces } from './support/local-place.ts';
-import { makePlan, type Plan } from './support/plan.ts';
+import { makePlan, type Plan, type PlannedPoint } from './support/plan.ts';
 import { readCase } from './support/read-case.ts';
 import { reportOf } from './support/report.ts';
-import { runAll } from './support/run-all.ts';
+import { runAll, type Done } from './support/run-all.ts';
 import { workers } from './support/workers.ts';
 
 /** Both drivers, all scenarios, every planned point. docs/crash-test.md says how to read what it prints. */
@@ -35,13 +36,12 @@ async function main({ everything, only }: { everything: boolean; only: string | 
         ? await makePlan(lanes, drivers, everything)
         : { points: [wanted], leftOut: [], problems: [] };
     log(`${plan.points.length} points are planned`);
-    const done = await runAll(lanes, plan.points, {
-      tries: ({ byTiming }) => (byTiming ? 3 : 8),
-      onDone: ({ crash, outcome }, count) => {
-        for (const line of outcome.violations) log(`${describeCase(crash)}: ${line}`);
-        if (count % 50 === 0) log(`${count} of ${plan.points.length}, ${minutes(began)} min`);
-      },
-    });
+    const onDone = ({ crash, outcome }: Done<PlannedPoint>, count: number): void => {
+      for (const line of outcome.violations) log(`${describeCase(crash)}: ${line}`);
+      if (count % 50 === 0) log(`${count} of ${plan.points.length}, ${minutes(began)} min`);
+    };
+    const first = await runAll(lanes, plan.points, { tries: ({ byTiming }) => (byTiming ? 3 : 8), onDone });
+    const done = wanted === undefined ? await visitTheRest(lanes, first, { onDone }) : first;
     const controls =
       wanted !== undefined
         ? []

@@ -67,10 +67,37 @@ test('a call of many may stay away where another of its kind was visited in that
   ]);
 });
 
-test('what the recording met only sometimes may stay away, and is named', () => {
-  const { failures, lines } = reportOf(plan, [point('driver.remove/pause:1:after', { visited: false }, true)], []);
+test('what the recording met only sometimes may stay away where its kind was visited, and is named', () => {
+  const { failures, lines } = reportOf(
+    plan,
+    [
+      point('driver.remove/pause:1:after', { points: ['driver.remove/pause:1:after', 'driver.remove/pause:2:after'] }),
+      point('driver.remove/pause:2:after', { visited: false }, true),
+    ],
+    [],
+  );
   expect(failures).toEqual([]);
-  expect(lines.join('\n')).toContain('not met: 1');
+  expect(lines.join('\n')).toContain('not met: 2');
+  expect(lines).toContain('came by timing and stayed away: 1 points');
+  expect(lines).toContain(
+    '  process success kill at driver.remove/pause:2:after: not in 8 tries; 1 of the 2 lives of its scenario passed it',
+  );
+});
+
+test('a kind of point that a cell has visited in no scenario fails, however it comes', () => {
+  const away = point('driver.remove/pause:1:after', { visited: false }, true);
+  const elsewhere = point('driver.remove/pause:1:after', {});
+  elsewhere.crash = { ...elsewhere.crash, driver: 'docker' };
+  expect(reportOf(plan, [away, elsewhere], []).failures).toEqual([
+    'process: driver.remove/pause:after was recorded, and not visited in any scenario (8 tries)',
+  ]);
+});
+
+test('a cell has its figures in the matrix', () => {
+  const { lines } = reportOf(plan, [point('storage.getRun:1:after', {}), point('storage.getRun:2:after', {})], []);
+  expect(lines.find((line) => /process +sqlite +filesystem/.test(line))).toContain(
+    '1 kinds of points, 2 points, 2 crashes, 2 runs, 0 lost',
+  );
 });
 
 test('a broken promise fails, and is counted', () => {

@@ -18,7 +18,7 @@ const runnerScript = join(packageRoot, 'runner-image', 'script-runner.sh');
 
 /** The driver as `composeAzure` makes it, with times shortened as those of the policy are. */
 export function shortAzureDriver(
-  { dockerHost: endpoint }: Setting,
+  { dockerHost: endpoint }: Pick<Setting, 'dockerHost'>,
   { clock, logger }: Pick<Context, 'clock' | 'logger'>,
 ): RunnerDriver {
   return azureContainerInstances({ ...common, connection: { endpoint, allowInsecure: true }, clock, logger });

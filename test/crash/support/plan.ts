@@ -48,6 +48,8 @@ const mostRequests = 12;
 /** The second attempt of a retry begins behind about so many writes of the record, and behind one of every other call. */
 const writesOfAnAttempt = 6;
 
+const triedWithProcess = 'files of the exchange, as with the driver process';
+
 /** Why a point is not tried; undefined where it is. */
 function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSteady: boolean): string | undefined {
   const count = Number(/:(\d+):/.exec(point)?.[1]);
@@ -61,8 +63,7 @@ function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSte
   if (looks.test(point) && count > mostLooks) return `looks that change nothing, after the first ${mostLooks}`;
   if (/^(?:\w+)\.\w+\/request:/.test(point) && count > mostRequests)
     return `requests inside a call, after the first ${mostRequests} of a kind`;
-  if (driver === 'docker' && /^(?:exchange|artifacts)\.\w+\//.test(point))
-    return 'files of the exchange, as with the driver process';
+  if (driver === 'docker' && /^(?:exchange|artifacts)\.\w+\//.test(point)) return triedWithProcess;
   return undefined;
 }
 
@@ -78,25 +79,42 @@ export async function makePlan(
   );
   const recorded = await runAll(lanes, cases);
   for (const driver of drivers) {
-    for (const scenario of scenarioNames) {
+    const candidates = scenarioNames.flatMap((scenario) => {
       const own = recorded.filter(({ crash }) => crash.driver === driver && crash.scenario === scenario);
       for (const { outcome } of own)
         plan.problems.push(...outcome.violations.map((line) => `${driver} ${scenario} without a fault: ${line}`));
       const seen = countPasses(own.map(({ outcome }) => outcome.points));
-      for (const [point, count] of seen) {
-        const isSteady = count === own.length;
+      return [...seen].map(([point, times]): Candidate => {
+        const isSteady = times === own.length;
         const why = everything ? undefined : whyNot(driver, scenario, point, isSteady);
-        if (why === undefined)
-          plan.points.push({ driver, scenario, fault: { kind: 'kill', point }, byTiming: !isSteady });
-        else leaveOut(plan, driver, scenario, why);
-      }
-    }
+        return { driver, scenario, fault: { kind: 'kill', point }, byTiming: !isSteady, times, why };
+      });
+    });
+    const chosen = new Set([...candidates.filter(({ why }) => why === undefined), ...ofOtherKinds(candidates)]);
+    for (const { times: _times, why: _why, ...point } of chosen) plan.points.push(point);
+    for (const candidate of candidates) if (!chosen.has(candidate)) leaveOut(plan, candidate);
     plan.points.push(...otherFaults(driver));
   }
   return plan;
 }
 
-function leaveOut({ leftOut }: Plan, driver: DriverName, scenario: ScenarioName, why: string): void {
+interface Candidate extends PlannedPoint {
+  /** In how many recordings of its scenario it was met. */
+  times: number;
+  /** Why it is not tried, unless nothing else of its kind is. */
+  why: string | undefined;
+}
+
+/** Of each kind of point that no scenario would try, the one that was met most often: no kind goes untried in a cell. */
+function ofOtherKinds(candidates: readonly Candidate[]): Candidate[] {
+  const kinds = Map.groupBy(candidates, ({ fault }) => kindOf(fault.point));
+  return [...kinds.values()].flatMap((same) => {
+    if (same.some(({ why }) => why === undefined || why === triedWithProcess)) return [];
+    return same.toSorted((a, b) => b.times - a.times).slice(0, 1);
+  });
+}
+
+function leaveOut({ leftOut }: Plan, { driver, scenario, why = '' }: Candidate): void {
   const same = leftOut.find((each) => each.driver === driver && each.scenario === scenario && each.why === why);
   if (same === undefined) leftOut.push({ driver, scenario, count: 1, why });
   else same.count += 1;

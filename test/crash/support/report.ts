@@ -1,5 +1,7 @@
-import { describeCase, kindOf } from './crash-case.ts';
+import { describeCase, kindOf, type DriverName } from './crash-case.ts';
 import { caughtIn, type Control } from './controls.ts';
+import { isVisited, kindsOf, type Kind } from './kinds.ts';
+import { matrixLines } from './matrix.ts';
 import type { Plan, PlannedPoint } from './plan.ts';
 import type { Done } from './run-all.ts';
 
@@ -28,6 +30,7 @@ export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], contro
   if (plan.leftOut.length > 0) lines.push('');
   for (const { driver, scenario, count, why } of plan.leftOut)
     lines.push(`left out: ${driver}, ${scenario}: ${count} points (${why})`);
+  lines.push(...strayLines(done));
 
   const met = new Set(done.filter(({ outcome }) => outcome.visited).map(({ crash }) => nameOf(crash)));
   const away = done.filter(({ crash, outcome }) => !outcome.visited && !crash.byTiming);
@@ -35,6 +38,12 @@ export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], contro
     if (!met.has(nameOf(crash))) failures.push(`${describeCase(crash)}: not visited in ${tries} tries`);
   if (away.length > done.length * mostAway)
     failures.push(`${away.length} points that were recorded each time were not visited`);
+  const kinds = kindsOf(done);
+  for (const kind of kinds)
+    if (!isVisited(kind))
+      failures.push(
+        `${kind.driver}: ${kind.kind} was recorded, and not visited in any scenario (${triesOf(kind)} tries)`,
+      );
   for (const { crash, outcome } of done)
     for (const line of outcome.violations) failures.push(`${describeCase(crash)}: ${line}`);
 
@@ -47,13 +56,40 @@ export function reportOf(plan: Plan, done: readonly Done<PlannedPoint>[], contro
       failures.push(`${describeCase(crash)}: was not caught${outcome.visited ? '' : ' (its point was not visited)'}`);
   }
 
+  const figures = new Map<DriverName, string>();
+  for (const [driver, own] of Map.groupBy(done, ({ crash }) => crash.driver)) {
+    const visited = kinds.filter((kind) => kind.driver === driver && isVisited(kind)).length;
+    figures.set(driver, `${visited} kinds of points, ${figuresOf(own)}`);
+  }
+  lines.push('', ...matrixLines(figures));
+  return { lines, failures, closing: figuresOf(done) };
+}
+
+function figuresOf(done: readonly Done<PlannedPoint>[]): string {
   const sum = (of: (outcome: Done['outcome']) => number): number =>
     done.reduce((total, { outcome }) => total + of(outcome), 0);
   const visited = done.filter(({ outcome }) => outcome.visited).length;
-  const closing =
+  return (
     `${done.length} points, ${visited} crashes, ${sum(({ runs }) => runs)} runs, ${sum(({ lost }) => lost)} lost, ` +
-    `${sum((each) => each.startedTwice)} started twice, ${sum(({ containersLeft }) => containersLeft)} containers left`;
-  return { lines, failures, closing };
+    `${sum((each) => each.startedTwice)} started twice, ${sum(({ containersLeft }) => containersLeft)} containers left`
+  );
+}
+
+/** Points that came by timing and stayed away, with how often other lives of their scenario have passed them. */
+function strayLines(done: readonly Done<PlannedPoint>[]): string[] {
+  const lives = Map.groupBy(done, ({ crash }) => `${crash.driver} ${crash.scenario}`);
+  const passed = new Map([...lives].map(([name, own]) => [name, own.map(({ outcome }) => new Set(outcome.points))]));
+  const strays = done.filter(({ crash, outcome }) => crash.byTiming && !outcome.visited);
+  const rows = strays.map(({ crash, tries }) => {
+    const all = passed.get(`${crash.driver} ${crash.scenario}`) ?? [];
+    const met = all.filter((points) => points.has(crash.fault.point)).length;
+    return `  ${describeCase(crash)}: not in ${tries} tries; ${met} of the ${all.length} lives of its scenario passed it`;
+  });
+  return rows.length === 0 ? [] : ['', `came by timing and stayed away: ${rows.length} points`, ...rows];
+}
+
+function triesOf({ points }: Kind): number {
+  return points.reduce((total, { tries }) => total + tries, 0);
 }
 
 /** The kind of point, in its scenario. The number of a call may differ from run to run, its kind may not. */
