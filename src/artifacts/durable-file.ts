@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, unlink } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoOf, unlessMissing } from './file-errors.ts';
 
@@ -56,6 +56,12 @@ export async function writeUnfinished(directory: string, bytes: Uint8Array | str
     await handle.close();
   }
   return path;
+}
+
+/** Removes what writers left in a directory who died on their way. One who is still there finds that it is gone, and fails. */
+export async function removeUnfinished(directory: string): Promise<void> {
+  for (const name of (await unlessMissing(readdir(directory))) ?? [])
+    if (name.startsWith(unfinishedPrefix)) await rm(join(directory, name), { recursive: true, force: true });
 }
 
 /** Makes names in a directory survive a power cut. */

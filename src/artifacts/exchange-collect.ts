@@ -45,8 +45,9 @@ export async function collect(collecting: Collecting): Promise<Collected> {
     return collected;
   } catch (error) {
     await removeTree(unfinished, { signal });
-    const others =
-      errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST' ? await readCollected(paths) : undefined;
+    // ENOENT: it was settled and discarded meanwhile, and what we had was cleared away.
+    const isLate = ['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(errnoOf(error) ?? '');
+    const others = isLate ? await readCollected(paths) : undefined;
     if (others === undefined) throw error;
     return others;
   }

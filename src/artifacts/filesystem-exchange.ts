@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { AttemptRef, Exchange, LogSlice } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
-import { createFile } from './durable-file.ts';
+import { createFile, removeUnfinished } from './durable-file.ts';
 import { collect } from './exchange-collect.ts';
 import { readFence, saveFence, takeFence } from './exchange-fence.ts';
 import { logLimit, openExchange } from './exchange-open.ts';
@@ -73,6 +73,9 @@ export function filesystemExchange(ref: AttemptRef, options: FilesystemExchangeO
         await createFile(paths.discarded, '', 0o600);
         await saveFence(paths);
         await removeTree(paths.box, given);
+        // An orchestrator that died in the middle of opening may have left a ticket there, with secret values in it; in the middle of collecting, half a log.
+        await removeUnfinished(paths.attempt);
+        await removeUnfinished(paths.run);
       }, given),
   };
 }

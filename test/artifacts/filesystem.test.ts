@@ -93,6 +93,20 @@ describe('the folder of tasks', () => {
   });
 });
 
+test('an exchange that is discarded keeps nothing of those who died while they opened or collected it', async () => {
+  const attempt = sampleAttempt(1);
+  await openSample(store, attempt);
+  const ours = join(data, 'exchanges', attempt.runId, '1');
+  const run = join(data, 'runs', attempt.runId);
+  const halfCollected = join(run, '.unfinished-one');
+  await mkdir(halfCollected, { recursive: true });
+  await writeFile(join(halfCollected, 'log'), 'half a log');
+  await writeFile(join(ours, '.unfinished-two'), 'a ticket, with secret values in it');
+  await store.exchange(attempt).discard();
+  expect(await readdir(run)).toEqual([]);
+  expect(await readdir(ours)).not.toContain('.unfinished-two');
+});
+
 describe('executables', () => {
   const text = '#!/bin/sh\necho "as pinned"\n';
 
