@@ -67,12 +67,14 @@ export function definitions(
       if (!name.endsWith('.json')) continue;
       const taskName = name.slice(0, -'.json'.length);
       if (!taskNamePattern.test(taskName)) continue;
-      tasks.push(await summarize(taskName, signal));
+      const summarized = await summarize(taskName, signal);
+      if (summarized !== undefined) tasks.push(summarized);
     }
     return tasks;
   }
 
-  async function summarize(taskName: string, signal?: AbortSignal): Promise<TaskSummary> {
+  /** Undefined where it has gone since it was listed. */
+  async function summarize(taskName: string, signal?: AbortSignal): Promise<TaskSummary | undefined> {
     try {
       const { definition } = await load(taskName, signal);
       const { description, enabled } = definition;
@@ -80,6 +82,7 @@ export function definitions(
     } catch (error) {
       if (error instanceof ErrandError && error.code === 'invalidDefinition')
         return { taskName, enabled: false, valid: false, problem: error.message };
+      if (error instanceof ErrandError && error.code === 'taskNotFound') return undefined;
       throw error;
     }
   }

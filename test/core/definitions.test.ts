@@ -54,6 +54,20 @@ describe('a definition', () => {
     ]);
   });
 
+  test('that goes while the tasks are listed is not among them', async () => {
+    const { errand, artifacts, tasks } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    const goingAway: typeof artifacts = {
+      ...artifacts,
+      get: async (name, options) => {
+        if (name === 'T.json') await artifacts.delete(name);
+        return artifacts.get(name, options);
+      },
+    };
+    const others = definitions(goingAway, errand.process.context.driver);
+    expect((await others.list()).map(({ taskName }) => taskName)).toEqual(['Demo']);
+  });
+
   test.each(['../T', 'a/b', '', '.', '__proto__', 'constructor', 'T\0', 'T.json', 'x'.repeat(1000)])(
     '%j is the name of none',
     async (name) => {
