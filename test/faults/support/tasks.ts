@@ -1,0 +1,52 @@
+import type { Execution } from '../../promise/evidence.ts';
+import type { DriverName, ScenarioName } from '../../crash/support/crash-case.ts';
+import { definitionOf, executableOf, parametersOf, printedBy, scenarioOf } from '../../crash/support/scenarios.ts';
+
+/** The tasks of the crash test that are run here, each several times in one scenario. */
+export const taskNames = ['success', 'retry', 'cancelRunning', 'secret', 'slot'] as const satisfies ScenarioName[];
+export type TaskName = (typeof taskNames)[number];
+
+export interface WantedRun {
+  task: TaskName;
+  /** Its `Idempotency-Key`. */
+  key: string;
+}
+
+/** Every task, and the one with a slot twice. */
+export function wantedRuns(rounds: number): WantedRun[] {
+  return Array.from({ length: rounds }, (_, round) =>
+    [...taskNames, 'slot' as const].map((task, at): WantedRun => ({ task, key: `${task}-${round}-${at}` })),
+  ).flat();
+}
+
+/** Files to be put beside each other, by name. */
+export function taskFiles(driver: DriverName, more: Readonly<Record<string, unknown>>): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const task of taskNames) {
+    const document = { ...definitionOf(task, driver), ...more, taskName: task, scriptName: `${task}.sh` };
+    files.set(`${task}.sh`, executableOf(task, driver));
+    files.set(`${task}.json`, JSON.stringify(document));
+  }
+  return files;
+}
+
+export function parametersFor(task: TaskName, tally: string): { name: string; value: string }[] {
+  return parametersOf(task, tally);
+}
+
+export function printedByTask(task: TaskName, { id, ended }: Execution): string {
+  // Of one that did not end: what it would have printed.
+  return printedBy(task, id, ended || task !== 'cancelRunning');
+}
+
+export interface Expected {
+  state: string;
+  exitCode: number | undefined;
+  /** User code, over all attempts. */
+  executions: { least: number; most: number };
+}
+
+export function expectedOf(task: TaskName, driver: DriverName): Expected {
+  const { state, exitCode, executions } = scenarioOf(task, driver);
+  return { state, exitCode, executions };
+}
