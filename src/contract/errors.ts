@@ -5,7 +5,7 @@ export type Fault = 'caller' | 'author' | 'operator' | 'platform' | 'errand';
 
 interface ErrorRow {
   /** HTTP status of the answer. */
-  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507;
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 431 | 500 | 503 | 507;
   /** The same request may succeed later without a change. */
   retryable: boolean;
   fault: Fault;
@@ -15,6 +15,7 @@ interface ErrorRow {
 
 /** Every error that Errand answers with, in one table. `docs/errors.md` is held against it by a test. */
 export const errorTable = {
+  malformedRequest: row(400, false, 'caller', 'The request is not proper HTTP'),
   invalidJson: row(400, false, 'caller', 'The body is not JSON'),
   bodyTooDeep: row(400, false, 'caller', 'The body is nested too deeply'),
   tooManyKeys: row(400, false, 'caller', 'The body has too many keys'),
@@ -40,6 +41,7 @@ export const errorTable = {
   idempotencyKeyReused: row(422, false, 'caller', 'The idempotency key belongs to another request'),
   invalidDefinition: row(422, false, 'author', 'The task definition is not valid'),
   executableMissing: row(422, false, 'author', 'The executable of the task is not there'),
+  headersTooLarge: row(431, false, 'caller', 'Address and headers are too large'),
 
   internal: row(500, false, 'errand', 'Errand made a mistake'),
   storageCorrupt: row(500, false, 'operator', 'The storage is damaged'),

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { ErrandError } from '../contract/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import { parserRefusals, refuseAddress } from './refused-request.ts';
 
 export interface ServerOptions {
   app: { fetch(request: Request): Response | Promise<Response> };
@@ -63,15 +64,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       `without API keys everybody who reaches ${host} could run tasks: set ERRAND_API_KEYS_FILE ("errand keys create" makes a key), or ERRAND_HOST=127.0.0.1`,
     );
   }
-  const listener = getRequestListener((request) => app.fetch(request), { overrideGlobalObjects: false });
+  const listener = getRequestListener((request) => app.fetch(request), {
+    overrideGlobalObjects: false,
+    errorHandler: (error) => {
+      if (error instanceof RequestError) return refuseAddress();
+      throw error;
+    },
+  });
+  const refusals = parserRefusals(clock);
   const server = createServer({
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(checkMs, headersMs),
     maxHeaderSize,
     keepAlive: true,
+    // One without Host is refused below, like one whose Host is none.
+    requireHostHeader: false,
   });
+  server.on('clientError', refusals.refuse);
+  // What is expected beyond "100-continue" may be left alone (RFC 9110, section 10.1.1).
+  server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing));
   server.on('request', (incoming, outgoing) => {
+    refusals.answering(incoming, outgoing);
     listener(incoming, outgoing).catch((error: unknown) => {
       logger.error({ err: error }, 'an answer could not be sent');
       outgoing.destroy();

@@ -16,7 +16,15 @@ import type { RouteName } from './handlers.ts';
 import { apiSchemas, operations, ref, type Answer, type OperationDoc } from './openapi-operations.ts';
 
 /** What any request may be answered with: by whoever is asked, and by what the server stands on. */
-const commonErrors: readonly ErrorCode[] = ['hostNotAllowed', 'originNotAllowed', 'internal', 'shuttingDown'];
+const commonErrors: readonly ErrorCode[] = [
+  'malformedRequest',
+  'requestTimeout',
+  'headersTooLarge',
+  'hostNotAllowed',
+  'originNotAllowed',
+  'internal',
+  'shuttingDown',
+];
 const keyErrors: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
 const groundErrors: readonly ErrorCode[] = [
   'storageCorrupt',

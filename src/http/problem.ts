@@ -16,23 +16,29 @@ export function problemResponse(c: Context<AppEnv>, error: unknown, logger: Logg
   else if (row.status >= 500)
     logger.warn({ requestId, method: c.req.method, path: c.req.path, err: error }, 'a request could not be served');
 
-  const details: ProblemDetails = {
-    type: `/docs/errors#${known.code}`,
-    title: row.title,
-    status: row.status,
-    code: known.code,
-    detail: row.status < 500 ? known.message : withoutInternals(known.message),
-    retryable: row.retryable,
-    fault: row.fault,
-    ...(known.problems === undefined ? {} : { problems: [...known.problems] }),
-    ...(known.runId === undefined ? {} : { runId: known.runId }),
-    requestId,
-  };
+  const details = problemDetails(known, requestId);
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
   if (known.code === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer realm="errand"';
   const retryAfter = known.retryAfterSeconds ?? (row.status === 503 ? defaultRetryAfter : undefined);
   if (retryAfter !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(retryAfter)));
   return c.body(JSON.stringify(details), row.status, headers);
+}
+
+/** An error as it is told. `requestId` finds it in the log. */
+export function problemDetails(error: ErrandError, requestId: string): ProblemDetails {
+  const row = errorTable[error.code];
+  return {
+    type: `/docs/errors#${error.code}`,
+    title: row.title,
+    status: row.status,
+    code: error.code,
+    detail: row.status < 500 ? error.message : withoutInternals(error.message),
+    retryable: row.retryable,
+    fault: row.fault,
+    ...(error.problems === undefined ? {} : { problems: [...error.problems] }),
+    ...(error.runId === undefined ? {} : { runId: error.runId }),
+    requestId,
+  };
 }
 
 function internal(cause: unknown): ErrandError {

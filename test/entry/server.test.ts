@@ -52,6 +52,63 @@ async function readUntil(socket: Socket, wanted: string): Promise<string> {
 const head = (path: string, more = ''): string =>
   `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${more}\r\n`;
 
+describe('what is no request', () => {
+  const problem = async (sent: string): Promise<{ status: number; code: string; text: string }> => {
+    const socket = await socketTo((await server()).url);
+    socket.write(sent);
+    const text = await readUntil(socket, '"requestId"');
+    const [, status, code] = /^HTTP\/1\.1 (\d{3}) [^]*application\/problem\+json[^]*"code":"(\w+)"/.exec(text) ?? [];
+    return { status: Number(status), code: code ?? '', text };
+  };
+
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n', 400, 'malformedRequest'],
+    ['a method that there is not', 'FLY / HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'malformedRequest'],
+    ['another HTTP', 'GET / HTTP/9.9\r\nHost: localhost\r\n\r\n', 400, 'malformedRequest'],
+    ['a backslash in the path', 'GET /api/tasks/\\ HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'malformedRequest'],
+    ['no host', 'GET /healthz HTTP/1.1\r\n\r\n', 400, 'malformedRequest'],
+    ['an empty host', 'GET /healthz HTTP/1.1\r\nHost: \r\n\r\n', 400, 'malformedRequest'],
+    ['a host that is none', 'GET /healthz HTTP/1.1\r\nHost: a b/c\r\n\r\n', 400, 'malformedRequest'],
+    [
+      'two lengths',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx',
+      400,
+      'malformedRequest',
+    ],
+    ['headers of 17 KiB', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(17 * 1024)}\r\n\r\n`, 431, 'headersTooLarge'],
+  ])('%s is refused with problem details', async (_, sent, status, code) => {
+    expect(await problem(sent)).toMatchObject({ status, code });
+  });
+
+  test('headers that do not come are refused with problem details', async () => {
+    const socket = await socketTo((await server({ server: { headersMs: 300 } })).url);
+    socket.write('GET /healthz HTTP/1.1\r\n');
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 408 [^]*application\/problem\+json[^]*"code":"requestTimeout"/);
+  });
+
+  test('its connection is closed, and no other', async () => {
+    const { url } = await server();
+    const socket = await socketTo(url);
+    socket.write('hello\r\n\r\n');
+    await readAll(socket);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+
+  test('it is answered after what was asked before it on its connection', async () => {
+    const socket = await socketTo((await server()).url);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await readUntil(socket, '"ok"');
+    socket.write('hello\r\n\r\n');
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  test('what is expected of an answer is left alone', async () => {
+    const socket = await socketTo((await server()).url);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\n\r\n');
+    expect(await readUntil(socket, '"ok"')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
 describe('bodies over a socket', () => {
   test('one that says it is too large is refused before it comes', async () => {
     const socket = await socketTo((await server()).url);
