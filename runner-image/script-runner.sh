@@ -233,11 +233,14 @@ directory_fetch() {
 
 # Puts the text $2 at $1 only if nothing is there; whoever looks sees all of it or nothing. 0 done, 1 somebody else's.
 directory_create() {
-  _part=$_dir/.$_nonce
-  if ! printf '%s\n' "$2" >"$_part" 2>/dev/null; then
+  _part=$_dir/.$_nonce _waited=0
+  # A disk that is full has room again, mostly; a minute of it is worth a result.
+  until printf '%s\n' "$2" 2>/dev/null >"$_part"; do
     rm -f "$_part"
-    die "cannot write in $_dir (full, or read-only?)"
-  fi
+    _waited=$((_waited + 1))
+    [ $_waited -lt 60 ] || die "cannot write in $_dir (full, or read-only?)"
+    sleep 1
+  done
   _linked=0
   ln "$_part" "$1" 2>/dev/null || _linked=1
   rm -f "$_part"
@@ -760,17 +763,26 @@ mask() {
   exec cat >/dev/null
 }
 
+# Leaves the text $2 in the file $1 of the scratch directory for who waits for it; on a full disk once there is room.
+note() {
+  _waited=0
+  until echo "$2" 2>/dev/null >"$_scratch/$1" || [ $_waited -ge 60 ]; do
+    _waited=$((_waited + 1))
+    sleep 1
+  done
+}
+
 # Runs its arguments with the task's pipe as input, and notes the process id of what reads it.
 read_task() {
   "$@" <&4 4<&- &
-  echo $! >"$_scratch/reader"
+  note reader $!
   wait
-  echo end >"$_scratch/read"
+  note read end
 }
 
 count() {
   _all=$(wc -c)
-  echo "$((_all))" >"$_scratch/total"
+  note total "$((_all))"
 }
 
 pump() {
@@ -804,7 +816,7 @@ keep_log() {
     mark "[errand: log truncated after $_stored bytes]"
   fi
   cat >/dev/null
-  echo "$_kept $_stored" >"$_scratch/kept"
+  note kept "$_kept $_stored"
 }
 
 # Appends a line of our own to the log, on a line of its own.

@@ -54,9 +54,9 @@ export function executableOf(script: string | Buffer): Buffer {
   return Buffer.from(script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`);
 }
 
-/** Prepares a directory exchange as the orchestrator does: executable, ticket, nothing else. */
-export function exchangeFor(task: TaskSpec): Exchange {
-  const root = mkdtempSync(join(tmpdir(), 'errand-exchange-'));
+/** Prepares a directory exchange as the orchestrator does, below a directory: executable, ticket, nothing else. */
+export function exchangeFor(task: TaskSpec, below = tmpdir()): Exchange {
+  const root = mkdtempSync(join(below, 'errand-exchange-'));
   const directory = join(root, 'exchange');
   mkdirSync(directory);
   chmodSync(directory, 0o777);
