@@ -100,7 +100,7 @@ const taken = ['failed', 'lost'];
 /** Whatever the engine took away says so, and was tried again where its task asks for that. */
 function endFailures(runs: readonly RunRecord[], stops: DaemonOptions['stops']): string[] {
   const failures = runs.flatMap((run) =>
-    run.state === 'failed' && !run.message.endsWith('its container was stopped from outside')
+    run.state === 'failed' && !/its container was stopped from outside$|asked to stop before the task/.test(run.message)
       ? [`${run.id}, a run of ${run.taskName}, failed: ${run.message}`]
       : [],
   );
