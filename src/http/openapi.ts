@@ -34,12 +34,15 @@ const groundErrors: readonly ErrorCode[] = [
   'storageFull',
 ];
 
-/** The API as an OpenAPI 3.1 document, from the route table and the schemas that requests are checked with. */
-export function openApiDocument(version: string): object {
+/**
+ * The API as an OpenAPI 3.1 document, from the route table and the schemas that requests are checked with. A server without keys asks nobody for
+ * one, and its document says so: whoever goes by it would refuse requests that the server takes.
+ */
+export function openApiDocument(version: string, { hasKeys }: { hasKeys: boolean }): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
-    (paths[route.path] ??= {})[route.method] = operation(name, route, operations[name]);
+    (paths[route.path] ??= {})[route.method] = operation(name, route, operations[name], hasKeys);
   }
   return {
     openapi: '3.1.0',
@@ -62,7 +65,7 @@ export function openApiDocument(version: string): object {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'An API key; none is needed where the server has none configured',
+          description: 'An API key',
         },
         header: { type: 'apiKey', in: 'header', name: 'X-Api-Key' },
       },
@@ -70,12 +73,12 @@ export function openApiDocument(version: string): object {
   };
 }
 
-function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc): object {
+function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, hasKeys: boolean): object {
   const { summary, description, tag, query = {}, headers = {}, body, answers } = doc;
   const codes = [
     ...doc.errors,
     ...commonErrors,
-    ...(scope === undefined ? [] : keyErrors),
+    ...(scope === undefined || !hasKeys ? [] : keyErrors),
     ...(name === 'healthz' || name === 'openapi' ? [] : groundErrors),
   ];
   return {
@@ -83,7 +86,7 @@ function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc): 
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],
-    ...(scope === undefined ? { security: [] } : { security: [{ bearer: [scope] }, { header: [scope] }] }),
+    ...(scope === undefined || !hasKeys ? { security: [] } : { security: [{ bearer: [scope] }, { header: [scope] }] }),
     parameters: [
       ...[...path.matchAll(/\{(\w+)\}/g)].map(([, part]) => ({
         name: part,

@@ -5,7 +5,7 @@ import { openApiDocument } from './openapi.ts';
 
 /** What those who run the server ask it. */
 export function operationHandlers(
-  { orchestrator, version }: AppOptions,
+  { orchestrator, version, keys }: AppOptions,
   metrics: Pick<HttpMetrics, 'text'>,
 ): Handlers<'healthz' | 'readyz' | 'metrics' | 'openapi'> {
   let document: string | undefined;
@@ -24,7 +24,7 @@ export function operationHandlers(
     },
 
     openapi: () => {
-      document ??= JSON.stringify(openApiDocument(version));
+      document ??= JSON.stringify(openApiDocument(version, { hasKeys: keys !== undefined }));
       return new Response(document, { headers: { 'Content-Type': 'application/vnd.oai.openapi+json;version=3.1' } });
     },
   };

@@ -9,10 +9,11 @@ import { serverHarness, type ServerHarness } from './support/server-harness.ts';
 
 interface Operation {
   operationId: string;
+  security: object[];
   responses: Record<string, { content?: Record<string, { schema: object }> }>;
 }
 
-const document = openApiDocument('1.2.3') as {
+const document = openApiDocument('1.2.3', { hasKeys: false }) as {
   openapi: string;
   info: { version: string };
   paths: Record<string, Record<string, Operation>>;
@@ -50,6 +51,19 @@ describe('the OpenAPI document', () => {
     }
     for (const schema of Object.values(document.components.schemas)) expect(() => validator(schema)).not.toThrow();
   });
+});
+
+test('asks for a key wherever a route has a scope, unless the server has no keys', () => {
+  const { paths } = openApiDocument('1', { hasKeys: true }) as typeof document;
+  for (const { method, path, scope } of Object.values(routes) as Route[]) {
+    const operation = paths[path]?.[method];
+    const open = document.paths[path]?.[method];
+    const asked = scope === undefined ? [] : [{ bearer: [scope] }, { header: [scope] }];
+    expect({ path, security: operation?.security }).toEqual({ path, security: asked });
+    expect('401' in (operation?.responses ?? {})).toBe(scope !== undefined);
+    expect(open?.security).toEqual([]);
+    expect('401' in (open?.responses ?? {})).toBe(false);
+  }
 });
 
 describe('what the server answers', () => {
