@@ -15,6 +15,7 @@ export interface Place {
   tally: Tally;
   docker: Docker;
   image: string;
+  leastMemoryInGB: number;
   /** Ids of the container that a runner of this name is in, and of the one that has its network. */
   find(runner: string): Promise<{ own: string; network: string } | undefined>;
   /** What is of the orchestrator alone. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import type { Execution } from '../../promise/evidence.ts';
@@ -24,14 +24,12 @@ export async function startTally({ listen, seen }: { listen: string; seen: strin
         : execution,
     );
   };
+  async function take(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    note(Buffer.concat((await incoming.toArray()) as Buffer[]).toString());
+    outgoing.writeHead(204).end();
+  }
   const server = createServer((incoming, outgoing) => {
-    incoming.toArray().then(
-      (chunks) => {
-        note(Buffer.concat(chunks as Buffer[]).toString());
-        outgoing.writeHead(204).end();
-      },
-      () => outgoing.destroy(),
-    );
+    take(incoming, outgoing).catch(() => outgoing.destroy());
   });
   server.listen(0, listen);
   await once(server, 'listening');

@@ -1,0 +1,3 @@
+trap '' TERM INT
+echo stubborn
+while :; do sleep 0.2; done

@@ -1,0 +1,3 @@
+# Everything that it may signal, its runner included.
+kill -9 -1
+sleep 100000
