@@ -16,6 +16,8 @@ afterAll(() => processes.close());
 const lanesOf = (host?: string): Lane[] => [lane(processes, localPlaces(host)), lane(processes, localPlaces(host))];
 /** Points that come by timing stay away now and then. */
 const tries = 6;
+/** Comes only where a run was not settled before its wake-up was due: whether it is met is the machine's doing, not Errand's. */
+const isWakeUp = (point: string): boolean => point.startsWith('queue.handler:');
 
 const runDocker = 'engine.POST /containers/{runner}/start:1';
 const createDocker = 'engine.POST /containers/create {runner}:1';
@@ -26,7 +28,7 @@ async function failuresOf(lanes: readonly Lane[], driver: DriverName, faults: re
   const cases = faults.map((fault): CrashCase => ({ driver, scenario: 'success', fault }));
   const done = await runAll(lanes, cases, { tries: () => tries });
   return done.flatMap(({ crash, outcome }) =>
-    [...outcome.violations, ...(outcome.visited ? [] : ['not visited'])].map(
+    [...outcome.violations, ...(outcome.visited || isWakeUp(crash.fault?.point ?? '') ? [] : ['not visited'])].map(
       (line) => `${describeCase(crash)}: ${line}`,
     ),
   );

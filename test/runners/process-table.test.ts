@@ -14,7 +14,7 @@ test('a child is found although its parent died, and it got another, before it w
   const mark = `MARK=${process.pid}`;
   const parent = spawn('sh', ['-c', 'env -i sleep 300 & echo $!; wait'], {
     detached: true,
-    env: { PATH: process.env.PATH, MARK: String(process.pid) },
+    env: { PATH: process.env['PATH'], MARK: String(process.pid) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(parent.stdout, 'data');

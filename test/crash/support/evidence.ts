@@ -1,14 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { Execution, Write } from '../../promise/evidence.ts';
 import { noteFiles } from './crash-case.ts';
-
-export interface Execution {
-  runId: string;
-  attempt: number;
-  id: string;
-  ended: boolean;
-}
 
 /** What the user code wrote about itself, in the order of its beginnings. `overlaps`: one began before the one before had ended. */
 export function executionsIn(notes: string): { executions: Execution[]; overlaps: boolean } {
@@ -25,13 +19,6 @@ export function executionsIn(notes: string): { executions: Execution[]; overlaps
     }
   }
   return { executions, overlaps };
-}
-
-export interface Write {
-  id: string;
-  version: number;
-  state: string;
-  open: boolean;
 }
 
 /** Writes of records that the storage has confirmed. */
