@@ -12,6 +12,7 @@ import {
   type StopCause,
 } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
+import { verdictOf } from './verdict.ts';
 
 /** What can happen to a run. `at` is in milliseconds since the epoch; `random`, in [0, 1), spreads retries. */
 export type RunEvent =
@@ -112,7 +113,7 @@ const table: { [S in Exclude<RunState, TerminalState>]: Row<S> } = {
       stop: run.stop ?? { cause: 'cancel', at: instant(at) },
     }),
     stopRequested: (run, { cause, at }) => ({ ...run, stop: run.stop ?? { cause, at: instant(at) } }),
-    finished: (run, event) => finished(run, event),
+    finished: (run, event, policy) => finished(run, event, policy),
     ended: (run, { reason, message, collected, at, random }) => {
       const ended = withAttempt(run, { endedAt: instant(at), reason, message, log: collected.log });
       return (
@@ -166,12 +167,8 @@ function fencedOff(
   switch (why.kind) {
     case 'totalTimeout':
       return end(closed, 'timedOut', at, 'totalTimeout', totalMessage);
-    case 'notCreated': {
-      const next = uncountedRetryAt(closed, at, policy);
-      return next === undefined
-        ? end(closed, 'failed', at, 'nothingStarted', `no container could be started: ${message}`)
-        : requeue(closed, next);
-    }
+    case 'notCreated':
+      return nothingStarted(closed, at, policy, message);
     case 'noCapacity':
       return requeue(avoiding(closed, why, at, policy), at);
     case 'startTimeout':
@@ -222,10 +219,11 @@ function fenceEndReason(why: FenceReason): EndReason {
 function finished(
   run: Extract<RunRecord, { state: 'running' }>,
   event: Extract<RunEvent, { type: 'finished' }>,
+  policy: Policy,
 ): RunRecord {
   const { result, collected, at, random } = event;
   const isForeignStop = result.started && result.stopped && run.stop === undefined;
-  const verdict = judge(result, isForeignStop ? ': its container was stopped from outside' : '');
+  const verdict = verdictOf(result, isForeignStop ? ': its container was stopped from outside' : '');
   const ended = withAttempt(run, {
     endedAt: instant(at),
     log: collected.log,
@@ -241,36 +239,14 @@ function finished(
     return end(ended, 'succeeded', at, verdict.reason, verdict.message, facts);
   const stop = stopped(ended, at, random, facts);
   if (stop !== undefined) return stop;
+  // Somebody else stopped it, or its machine went down.
+  if (!result.started && result.reason === 'stopped')
+    return nothingStarted(withAttempt(ended, { counted: false }), at, policy, verdict.message);
   const state = verdict.cause.kind === 'timeout' ? 'timedOut' : 'failed';
   const byItself = () =>
     requeueOr(ended, verdict.cause, at, random, () => end(ended, state, at, verdict.reason, verdict.message, facts));
   // A platform that shuts down in good order takes a container away as surely as one that dies.
   return isForeignStop ? requeueOr(ended, { kind: 'lost' }, at, random, byItself) : byItself();
-}
-
-/** What a result means by itself, before cancel and retries have a say. */
-function judge(result: RunnerResult, why: string): { reason: EndReason; message: string; cause: RetryCause } {
-  if (!result.started) {
-    const reason = result.reason === undefined || result.reason === 'stopped' ? 'startError' : result.reason;
-    return { reason, message: result.message ?? 'the runner could not start the executable', cause: { kind: 'start' } };
-  }
-  const exitCode = result.exitCode ?? 255;
-  if (exitCode === 0) return { reason: 'completed', message: 'exit code 0', cause: { kind: 'exitCode', exitCode } };
-  if (result.timedOut)
-    return {
-      reason: 'runTimeout',
-      message: 'the executable ran longer than runSeconds and was ended',
-      cause: { kind: 'timeout' },
-    };
-  const cause: RetryCause = { kind: 'exitCode', exitCode };
-  if (result.oomKilled)
-    return {
-      reason: 'outOfMemory',
-      message: 'the executable, or a process of it, was killed for want of memory: raise resources.memoryInGB',
-      cause,
-    };
-  if (result.signal !== null) return { reason: 'signal', message: `ended by signal ${result.signal}${why}`, cause };
-  return { reason: 'exitCode', message: `exit code ${exitCode}${why}`, cause };
 }
 
 /** The end of an attempt that was being stopped. Undefined where nobody stopped it. */
@@ -289,6 +265,14 @@ function stopped(run: Active, at: number, random: number, facts: EndFacts = {}):
       );
     }
   }
+}
+
+/** Nothing was started under the last attempt, and the run is not to blame. */
+function nothingStarted(run: Active, at: number, policy: Policy, message: string): RunRecord {
+  const next = uncountedRetryAt(run, at, policy);
+  return next === undefined
+    ? end(run, 'failed', at, 'nothingStarted', `no container could be started: ${message}`)
+    : requeue(run, next);
 }
 
 function requeueOr(run: Active, cause: RetryCause, at: number, random: number, otherwise: () => RunRecord): RunRecord {

@@ -227,6 +227,30 @@ describe('a result', () => {
     });
   });
 
+  test('a container that was stopped by none of us before its task began is followed by another, which does not count', () => {
+    const stopped = finished({
+      started: false,
+      exitCode: null,
+      reason: 'stopped',
+      message: 'asked to stop',
+      stopped: true,
+    });
+    const after = transition(running(), stopped, policy);
+    expect(after).toMatchObject({ state: 'queued', retryAt: expect.any(String) });
+    expect(after && lastAttempt(after)).toMatchObject({ counted: false, message: 'asked to stop' });
+    const canceledRun = running({ stop: mark('cancel'), cancel: { by: 'bob', at: instant(at) } });
+    expect(transition(canceledRun, stopped, policy)?.state).toBe('canceled');
+    const before = Array.from({ length: policy.maxUncounted - 1 }, (_, index) =>
+      attempt({ number: index + 1, counted: false }),
+    );
+    const last = attempt({ number: policy.maxUncounted, fencedAt: instant(t0 + 1000) });
+    expect(transition(running({ attempts: [...before, last] }), stopped, policy)).toMatchObject({
+      state: 'failed',
+      reason: 'nothingStarted',
+      message: expect.stringContaining('asked to stop'),
+    });
+  });
+
   test('a container that was stopped by none of us says so, and is tried again where retry has lost', () => {
     const stopped = finished({ exitCode: 143, signal: 'TERM', stopped: true });
     expect(transition(running(), stopped, policy)).toMatchObject({
@@ -253,7 +277,6 @@ describe('a result', () => {
     [{ exitCode: null }, 'exitCode', 'exit code 255'],
     [{ started: false, exitCode: null, reason: 'checksumMismatch', message: 'bad sum' }, 'checksumMismatch', 'bad sum'],
     [{ started: false, exitCode: null }, 'startError', 'could not start'],
-    [{ started: false, exitCode: null, reason: 'stopped' }, 'startError', 'could not start'],
   ] as const)('%o has the reason %s', (changes, reason, message) => {
     const after = transition(running(), finished(changes), policy);
     expect(after).toMatchObject({ reason, message: expect.stringContaining(message) });
