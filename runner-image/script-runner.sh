@@ -491,11 +491,24 @@ upload() {
   return 1
 }
 
+# More is taken of nobody: it would only be paid for, and sent until the time for it is over. Of an output one byte
+# too many is sent, so that whoever reads it sees why it is not taken.
+_most_of_output=65536 _most_of_file=67108864
+
 blob_keep_output() {
-  directory_keep_output && upload "$_output" "${ERRAND_OUTPUT_URL-}"
+  directory_keep_output || return 1
+  if [ "$(size_of "$_output")" -gt $_most_of_output ]; then
+    head -c $((_most_of_output + 1)) "$_output" >"$_scratch/output" || return 1
+    _output=$_scratch/output
+  fi
+  upload "$_output" "${ERRAND_OUTPUT_URL-}"
 }
 
 blob_keep_file() {
+  if [ "$_size" -gt $_most_of_file ]; then
+    say "$_name has $_size bytes, more than the $_most_of_file allowed, and is left out"
+    return 1
+  fi
   _slot=$_slots _slots=$((_slots + 1))
   _target=$(printf '%s\n' "${ERRAND_FILE_URLS-}" | {
     _at=0

@@ -163,6 +163,18 @@ describe.concurrent.each(shells())('under $name', (shell) => {
       expect(text).not.toContain('sig=');
   });
 
+  test('what is larger than may be is not sent: a file is left out, of an output so much that it shows', async () => {
+    const left = await signedAttempt(shell, {
+      script: `sparse() { dd if=/dev/zero of="$1" bs=1 count=1 seek="$2" 2>/dev/null; }
+        sparse "$ERRAND_OUTPUT" 900000000; sparse "$ERRAND_OUTPUT_DIR/a" 67108864; sparse "$ERRAND_OUTPUT_DIR/b" 999999`,
+    });
+    expect(left.ended.code).toBe(0);
+    expect(await left.blob('output.json')).toHaveLength(65_537);
+    const result = await left.result();
+    expect(result).toMatchObject({ output: true, files: [{ name: 'b', bytes: 1_000_000, slot: 0 }], skippedFiles: 1 });
+    expect(await left.blob('file1')).toBeUndefined();
+  });
+
   test('an existing fence, which Azurite answers with 403 or 409: nothing is run, nothing is written', async () => {
     const left = await signedAttempt(
       shell,
