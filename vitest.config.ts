@@ -5,6 +5,7 @@ import { closingLineReporter } from './test/support/closing-line-reporter.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['test/{faults,hostile-tasks,soak}/**'],
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', closingLineReporter()],
     pool: 'forks',
