@@ -5,6 +5,7 @@ import { ensureDocker } from '../../scripts/docker-engine.ts';
 import { buildMinimalImage } from '../../scripts/images.ts';
 import { openPlace } from './support/open-place.ts';
 import { soak, type Soaked } from './support/soak.ts';
+import { caught, soakControls, type SoakControl } from './support/soak-controls.ts';
 import { makeSoakPlan } from './support/soak-plan.ts';
 import { describeSoak, sumOf } from './support/soak-report.ts';
 import { placeNames, variantNames, type PlaceName, type VariantName } from './support/soak-setting.ts';
@@ -23,6 +24,8 @@ interface Asked {
   tasks: number | undefined;
   kills: number | undefined;
   control: VariantName | undefined;
+  /** To be done after the places. */
+  controls: readonly SoakControl[];
 }
 
 /** One place after the other. docs/soak.md says what is done there. */
@@ -56,6 +59,11 @@ async function main(asked: Asked): Promise<number> {
         await place.close();
       }
     }
+    for (const each of asked.controls) {
+      const breach = await caught(each, seed);
+      say(`without what ${each.variant} takes away: ${breach === undefined ? 'NOT CAUGHT' : `caught: ${breach}`}`);
+      if (breach === undefined) failures.push(`${each.variant} was not caught`);
+    }
   } finally {
     if (engine !== undefined && engine.kind !== 'unavailable') await engine.stop();
   }
@@ -85,5 +93,6 @@ process.exitCode = await main({
   places: values.place?.map((text) => named(placeNames, text)) ?? ['process', 'instant', 'docker'],
   tasks: number(values.tasks),
   kills: number(values.kills),
+  controls: values.place === undefined && values.control === undefined ? soakControls : [],
   control: values.control === undefined ? undefined : named(variantNames, values.control),
 });

@@ -63,13 +63,17 @@ export async function dockerPlace(dockerHost: string, variant: VariantName | und
     left: async () => [...(await runners()).map(({ name }) => `container ${name}`), ...directories.processes()],
     atRest: directories.filesAtRest,
     close: async () => {
-      for (const { id } of await runners()) await unlessGone(docker.getContainer(id).remove({ force: true, v: true }));
-      // Those of orchestrators that died between making and removing one; Errand removes them after ten minutes.
-      for (const { what, container } of engine.answered)
-        if (what === 'POST /containers/create {canary}' && container !== undefined)
-          await unlessGone(docker.getContainer(container).remove({ force: true }));
-      await engine.close();
-      await directories.remove();
+      try {
+        for (const { id } of await runners())
+          await unlessGone(docker.getContainer(id).remove({ force: true, v: true }));
+        // Those of orchestrators that died between making and removing one; Errand removes them after ten minutes.
+        for (const { what, container } of engine.answered)
+          if (what === 'POST /containers/create {canary}' && container !== undefined)
+            await unlessGone(docker.getContainer(container).remove({ force: true }));
+      } finally {
+        await engine.close();
+        await directories.remove();
+      }
     },
   };
 }
