@@ -43,6 +43,8 @@ const looks =
 
 const mostLooks = 2;
 const mostOfAKind = 8;
+/** Of calls to stores where another cell has the same stores. */
+const mostOfTheSameStores = 3;
 /** On Azure: requests to storage and to Resource Manager, between two of which half of a call is done. */
 const mostRequests = 12;
 /** The second attempt of a retry begins behind about so many writes of the record, and behind one of every other call. */
@@ -63,6 +65,8 @@ function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSte
   if (looks.test(point) && count > mostLooks) return `looks that change nothing, after the first ${mostLooks}`;
   if (/^(?:\w+)\.\w+\/request:/.test(point) && count > mostRequests)
     return `requests inside a call, after the first ${mostRequests} of a kind`;
+  if (driver === 'dockerAzure' && !/^(?:driver|engine)\./.test(point) && count > mostOfTheSameStores)
+    return `calls to the stores of the cell azure, after the first ${mostOfTheSameStores} of a kind`;
   if (driver === 'docker' && /^(?:exchange|artifacts)\.\w+\//.test(point)) return triedWithProcess;
   return undefined;
 }
