@@ -14,12 +14,14 @@ const counts = [
 
 /** One line of figures. */
 export function describeSoak(soaked: Soaked): string {
-  const { logBytes, droppedBytes, seconds } = soaked;
+  const { logBytes, droppedBytes, diskBytes, seconds } = soaked;
   const figures = counts.map(([name, what]) => `${soaked[name]} ${what}`);
-  return `${figures.join(', ')}, log bytes ${logBytes} (and ${droppedBytes} beyond the cap), ${seconds} s`;
+  return `${figures.join(', ')}, log bytes ${logBytes} (and ${droppedBytes} beyond the cap), ${megabytes(diskBytes)} MB of disk at most, ${seconds} s`;
 }
 
-/** Of several places. */
+const megabytes = (bytes: number): number => Math.round(bytes / 1e6);
+
+/** Of several places, one after the other. */
 export function sumOf(all: readonly Soaked[]): Soaked {
   const sum = (name: Exclude<keyof Soaked, 'breaches'>): number => all.reduce((total, each) => total + each[name], 0);
   return {
@@ -35,6 +37,7 @@ export function sumOf(all: readonly Soaked[]): Soaked {
     containersLeft: sum('containersLeft'),
     logBytes: sum('logBytes'),
     droppedBytes: sum('droppedBytes'),
+    diskBytes: Math.max(0, ...all.map(({ diskBytes }) => diskBytes)),
     seconds: sum('seconds'),
   };
 }

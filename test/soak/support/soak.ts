@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { ErrandError } from '../../../src/contract/errors.ts';
 import { pause, until } from '../../crash/support/processes.ts';
@@ -8,7 +10,7 @@ import { clientOf, serveAll, untilAnswered, type Heard } from './soak-clients.ts
 import { judge, type Verdict } from './soak-judge.ts';
 import type { SoakPlace } from './soak-place.ts';
 import type { SoakPlan } from './soak-plan.ts';
-import { noteFiles } from './soak-setting.ts';
+import { logMaxBytes, noteFiles } from './soak-setting.ts';
 import { newLines } from './tally.ts';
 import { definitionOf, executableOf, kindNames, taskNameOf } from './task-kinds.ts';
 
@@ -17,6 +19,8 @@ export interface Soaked extends Verdict {
   kills: number;
   /** How often the platform has started a runner once more. */
   startedAgain: number;
+  /** The most that the data directory has taken, in bytes. */
+  diskBytes: number;
   seconds: number;
 }
 
@@ -47,6 +51,7 @@ export async function soak(place: SoakPlace, plan: SoakPlan, options: SoakOption
   try {
     await push(place, orchestrators, AbortSignal.timeout(pushMs));
     const ended = new AbortController();
+    const disk = watchDisk(place, ended.signal);
     const beside = [
       killAgainAndAgain(plan, orchestrators, () => progress, ended.signal),
       startRunnersAgain(place, plan, ended.signal),
@@ -61,14 +66,17 @@ export async function soak(place: SoakPlace, plan: SoakPlan, options: SoakOption
     });
     ended.abort();
     const failures = (await Promise.all(beside)).flat();
+    const diskBytes = await disk;
+    if (diskBytes > mostDiskBytes(plan)) failures.push(`its data took ${diskBytes} bytes of the disk at some time`);
     await settle(place, patienceMs);
     await orchestrators.stop();
-    return await verdict({ ...heard, problems: [...heard.problems, ...failures, ...orchestrators.problems()] });
+    const problems = [...heard.problems, ...failures, ...orchestrators.problems()];
+    return { ...(await verdict({ ...heard, problems })), diskBytes };
   } finally {
     await orchestrators.stop();
   }
 
-  async function verdict(heard: Heard): Promise<Soaked> {
+  async function verdict(heard: Heard): Promise<Omit<Soaked, 'diskBytes'>> {
     const found = await judge(place, plan, heard);
     if (found.breaches.length > 0) {
       const said = readFileSync(join(place.setting.notes, noteFiles.log), 'utf8').trimEnd().split('\n');
@@ -136,6 +144,27 @@ async function startRunnersAgain(place: SoakPlace, plan: SoakPlan, ended: AbortS
   }
   await Promise.all(started);
   return problems;
+}
+
+/** Records, logs and copies of logs of so many runs, and what one gigabyte that is printed may leave; Blob storage has its own. */
+function mostDiskBytes({ tasks }: SoakPlan): number {
+  const printers = tasks.filter(({ kind }) => kind === 'printing').length;
+  return 32 * 2 ** 20 + tasks.length * 256 * 2 ** 10 + printers * 8 * logMaxBytes;
+}
+
+async function watchDisk({ setting }: SoakPlace, ended: AbortSignal): Promise<number> {
+  let most = 0;
+  while (!ended.aborted) {
+    // It fails where something went while it looked, and says what it found all the same.
+    const { stdout } = await promisify(execFile)('du', ['-sk', setting.data]).catch((error: unknown) =>
+      typeof error === 'object' && error !== null && 'stdout' in error
+        ? { stdout: String(error.stdout) }
+        : Promise.reject(error),
+    );
+    most = Math.max(most, Number.parseInt(stdout, 10) * 1024);
+    await pause(1_000);
+  }
+  return most;
 }
 
 async function watchOver(isStuck: () => boolean, over: AbortController, ended: AbortSignal): Promise<string[]> {
