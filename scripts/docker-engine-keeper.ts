@@ -1,8 +1,11 @@
 // Runs one dockerd for as long as standard input stays open, then ends it and removes everything below its directory.
 // A process of its own: the pipe closes however the parent ends, SIGKILL included, so that no engine outlives its user.
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const [directory = '', program = '', ...args] = process.argv.slice(2);
@@ -25,6 +28,38 @@ function killHelpers(): void {
       if (words.some((arg) => arg.startsWith(`${directory}/`))) process.kill(Number(name), 'SIGKILL');
     } catch (error) {
       process.stderr.write(`process ${name} is gone already: ${String(error)}\n`);
+    }
+  }
+}
+
+interface Network {
+  readonly Id: string;
+  readonly Driver: string;
+  readonly Options?: Readonly<Record<string, string>>;
+}
+
+/** Of the networks that were made on the engine; it leaves them in the kernel, where some thirty take up every address range that an engine gives out. */
+async function bridges(): Promise<string[]> {
+  const asked = get({ socketPath: join(directory, 'docker.sock'), path: '/networks', timeout: 2_000 });
+  asked.on('timeout', () => asked.destroy());
+  try {
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    const networks = (await json(answer)) as Network[];
+    return networks.flatMap(({ Id, Driver, Options = {} }) =>
+      Driver !== 'bridge' || 'com.docker.network.bridge.name' in Options ? [] : [`br-${Id.slice(0, 12)}`],
+    );
+  } catch (error) {
+    process.stderr.write(`the engine does not say which networks it has: ${String(error)}\n`);
+    return [];
+  }
+}
+
+function removeBridges(names: readonly string[]): void {
+  for (const name of names) {
+    try {
+      execFileSync('ip', ['link', 'delete', name], { stdio: 'ignore' });
+    } catch {
+      process.stderr.write(`could not remove the bridge ${name}\n`);
     }
   }
 }
@@ -54,6 +89,7 @@ const released = new Promise<'released'>((resolve) => {
   process.stdin.resume();
 });
 if ((await Promise.race([released, ended])) === 'released') {
+  const made = await bridges();
   engine.kill('SIGTERM');
   const inTime = await Promise.race([ended.then(() => true), delay(20_000, false)]);
   if (!inTime) {
@@ -61,6 +97,7 @@ if ((await Promise.race([released, ended])) === 'released') {
     await ended;
     killHelpers();
   }
+  removeBridges(made);
   removeDirectory();
   process.exit(0);
 }

@@ -37,6 +37,17 @@ async function engineThat(after: string): Promise<{ dockerHost: string; ended: P
   throw new Error('the engine said nothing');
 }
 
+/** With a network of its own the engine stops, and whoever is left looks whether the bridge is, too. */
+const withNetwork = `
+  const { dockerClient } = await import('./scripts/docker-client.ts');
+  const { readFileSync } = await import('node:fs');
+  const isThere = () => /^ *br-[0-9a-f]{12}:/m.test(readFileSync('/proc/self/net/dev', 'utf8'));
+  await dockerClient(engine.dockerHost).createNetwork({ Name: 'left' });
+  const wasThere = isThere();
+  await engine.stop();
+  process.exit(wasThere && !isThere() ? 0 : 1);
+`;
+
 const whyNot =
   process.getuid?.() !== 0
     ? 'only root may start an engine'
@@ -47,6 +58,7 @@ const whyNot =
 describe('an engine of our own', () => {
   const ends: readonly (readonly [name: string, after: string, code: number | null])[] = [
     ['when it is stopped', 'await engine.stop();', 0],
+    ['when it has made a network', withNetwork, 0],
     ['when its user just ends', '', 0],
     ['when its user is killed', "process.kill(process.pid, 'SIGKILL');", null],
   ];
