@@ -10,8 +10,11 @@ import type { AttackFacts, Surroundings } from './support/attack-facts.ts';
 import { endNeighbour, startNeighbour, steadyCaller, type Calls } from './support/neighbours.ts';
 import type { Place, PlaceName } from './support/place.ts';
 
-/** How much more memory the orchestrator may take than it had before the attacks. */
-const mostGrowth = 100e6;
+/**
+ * How much more memory the orchestrator may take than it had before the attacks. Where logs are in Blob storage, the SDK's buffers come to some 100 MB more
+ * before they are collected, whether 64 MB or 240 MB are read.
+ */
+const mostGrowth: Record<PlaceName, number> = { docker: 100e6, 'container groups': 300e6 };
 
 /** Hostile tasks at once, beside one that prints much. */
 const besides = 4;
@@ -36,35 +39,15 @@ export function hostileTasks(name: PlaceName, openPlace: () => Promise<Place>): 
         const calls = steadyCaller(place);
         await inLanes(own, async (attack) => done.set(attack, await carryOut(attack, surroundings)));
         caller = await calls.stop();
-        if (process.env['HOSTILE_TALK'] === '1')
-          console.log(
-            place.name,
-            place.orchestrator.memory(),
-            before,
-            caller,
-            [...done]
-              .map(([{ name: what }, { run, ...f }]) =>
-                [
-                  what,
-                  run.state,
-                  run.reason,
-                  run.exitCode,
-                  Date.parse(run.endedAt ?? '') - Date.parse(run.createdAt),
-                  JSON.stringify({ ...f, log: f.log.length }),
-                  JSON.stringify(run.output),
-                  JSON.stringify(run.log),
-                ].join(' '),
-              )
-              .join('\n'),
-          );
         memory = { before, peak: place.orchestrator.memory().peak };
+        if (isFull) say(name, done, caller, memory);
         neighbour = await endNeighbour(surroundings.neighbour, place);
         breaches = await promiseAfter(place, [...[...done.values()].map(({ run }) => run), neighbour]);
       } finally {
         await place.close();
       }
     },
-    isFull ? 1_800_000 : 300_000,
+    isFull ? 1_800_000 : 600_000,
   );
 
   test.each(own)('$name: $about', (attack) => {
@@ -84,7 +67,7 @@ export function hostileTasks(name: PlaceName, openPlace: () => Promise<Place>): 
     expect(caller.failures).toEqual([]);
     expect(caller.answers).toBeGreaterThan(20);
     expect(caller.slowestMs).toBeLessThan(10_000);
-    expect(memory.peak - memory.before).toBeLessThan(mostGrowth);
+    expect(memory.peak - memory.before).toBeLessThan(mostGrowth[name]);
   });
 
   test('the promise was kept, and nothing is left', () => {
@@ -123,4 +106,21 @@ async function untilContainersAreGone({ client }: Place, runs: readonly RunView[
     if (now.every(({ attempts }) => attempts.every(({ containerGone }) => containerGone))) return;
     await pause(300);
   }
+}
+
+/** The figures of a place, for people. */
+function say(
+  name: PlaceName,
+  done: ReadonlyMap<Attack, AttackFacts>,
+  { answers, slowestMs }: Calls,
+  { before, peak }: { before: number; peak: number },
+): void {
+  const lines = [...done].map(([attack, { run }]) => {
+    const seconds = (Date.parse(run.endedAt ?? '') - Date.parse(run.createdAt)) / 1000;
+    return `${name}: ${attack.name}: ${run.state}, ${run.reason}, ${seconds} s, log ${run.log?.bytes} + ${run.log?.droppedBytes} bytes`;
+  });
+  lines.push(
+    `${name}: ${answers} answers to a steady caller, the slowest after ${Math.round(slowestMs)} ms; memory of the orchestrator ${Math.round(before / 1e6)} MB, at most ${Math.round(peak / 1e6)} MB`,
+  );
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
