@@ -62,8 +62,8 @@ async function onEngine(engine: OwnEngine, sockets: string, stops: DaemonOptions
       await scene.start();
       for (const [round, signal] of stops.entries()) {
         const ids = await Promise.all(mixture.map((kind, at) => scene.callers.run(`engine-${round}-${at}`, kind)));
-        if (!(await until(60_000, async () => (await running(scene, ids)) >= 3)))
-          failures.push('three runs at once were never under way');
+        if (!(await until(60_000, async () => (await running(scene, ids)) >= 2)))
+          failures.push('two runs at once were never under way');
         underWay += await running(scene, ids);
         await engine.stop(signal);
         await pause(downForMs);

@@ -16,9 +16,11 @@ export interface DiskOptions {
   variant?: VariantName | undefined;
 }
 
-const diskSize = '12m';
+/** Room for the files of all runs of a scenario, and little more. */
+const diskSize = '32m';
 const chunk = Buffer.alloc(64 * 1024, 0x78);
 const fullForMs = 2_500;
+const betweenRequestsMs = 200;
 /** What a server says whose disk is full, by docs/errors.md. */
 const clearErrors: readonly ErrorCode[] = ['storageFull', 'artifactsUnavailable', 'storageUnavailable'];
 const mixture: readonly Kind[] = ['Quick', 'Slow', 'Retried', 'Failing'];
@@ -51,6 +53,7 @@ export async function diskFull({ rounds, variant }: DiskOptions): Promise<Scenar
       while (performance.now() < until) {
         const kind = mixture[asked % mixture.length] ?? 'Quick';
         const key = `disk-${round}-full-${(asked += 1)}`;
+        await pause(betweenRequestsMs);
         const answer = await scene.callers.ask(key, kind);
         if (answer.status === 202) continue;
         refused.push({ key, kind });
@@ -58,7 +61,6 @@ export async function diskFull({ rounds, variant }: DiskOptions): Promise<Scenar
         codes.set(problem.code, (codes.get(problem.code) ?? 0) + 1);
         if (!problem.isClear)
           failures.push(`a full disk was answered with ${answer.status} ${JSON.stringify(answer.body)}`);
-        await pause(50);
       }
       if (refused.length === 0) failures.push('nothing was refused although the disk was full');
       for (const path of ['/healthz', '/api/runs', '/api/tasks/Quick']) {

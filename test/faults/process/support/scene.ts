@@ -62,6 +62,8 @@ export interface Scene {
 const settleMs = 90_000;
 /** A broken Errand may never come to rest, and nobody waits for long then. */
 const brokenSettleMs = 5_000;
+/** Of one scenario, as lines of the report. */
+const mostFailures = 30;
 
 export async function openScene(options: SceneOptions): Promise<Scene> {
   const root = await mkdtemp(join(tmpdir(), 'errand-process-faults-'));
@@ -150,6 +152,8 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     const count = (...invariants: string[]): number =>
       new Set(breaches.flatMap(({ invariant, runId, what }) => (invariants.includes(invariant) ? [runId ?? what] : [])))
         .size;
+    if (failures.length > mostFailures)
+      failures.splice(mostFailures, failures.length, `and ${failures.length - mostFailures} more`);
     if (failures.length > 0)
       failures.push(
         ...linesOf(join(notes, noteFiles.log))
