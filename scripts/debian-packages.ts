@@ -35,6 +35,7 @@ const program = (command: string) => () => findProgram(command) !== undefined;
 /** What runs real containers. */
 export const enginePackages: readonly DebianPackage[] = [
   { name: 'docker.io', why: 'the Docker engine that runs tasks in containers', present: program('dockerd') },
+  { name: 'iproute2', why: 'removes the bridges that an engine leaves', present: program('ip') },
   { name: 'iptables', why: "the engine's container network", present: program('iptables') },
 ];
 
