@@ -234,11 +234,11 @@ directory_fetch() {
 # Puts the text $2 at $1 only if nothing is there; whoever looks sees all of it or nothing. 0 done, 1 somebody else's.
 directory_create() {
   _part=$_dir/.$_nonce _waited=0
-  # A disk that is full has room again, mostly; a minute of it is worth a result.
+  # A disk that is full has room again, mostly; a minute of it is worth a result. One that is gone or read-only stays so.
   until printf '%s\n' "$2" 2>/dev/null >"$_part"; do
     rm -f "$_part"
     _waited=$((_waited + 1))
-    [ $_waited -lt 60 ] || die "cannot write in $_dir (full, or read-only?)"
+    { [ $_waited -lt 60 ] && [ -w "$_dir" ]; } || die "cannot write in $_dir (full, or read-only?)"
     sleep 1
   done
   _linked=0
@@ -779,7 +779,7 @@ mask() {
 # Leaves the text $2 in the file $1 of the scratch directory for who waits for it; on a full disk once there is room.
 note() {
   _waited=0
-  until echo "$2" 2>/dev/null >"$_scratch/$1" || [ $_waited -ge 60 ]; do
+  until echo "$2" 2>/dev/null >"$_scratch/$1" || [ $_waited -ge 60 ] || [ ! -d "$_scratch" ]; do
     _waited=$((_waited + 1))
     sleep 1
   done
@@ -893,6 +893,7 @@ start_log() {
 }
 
 # Waits at most $1 milliseconds for these files in the scratch directory: signs that a part of the pipeline is done.
+# Where the directory is gone, none will come.
 await_files() {
   monotonic
   _until=$((_ms + $1))
@@ -900,7 +901,7 @@ await_files() {
   for _sign in "$@"; do
     until [ -s "$_scratch/$_sign" ]; do
       monotonic
-      [ "$_ms" -lt $_until ] || return 1
+      { [ "$_ms" -lt $_until ] && [ -d "$_scratch" ]; } || return 1
       nap 0.02
     done
   done

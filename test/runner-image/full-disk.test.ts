@@ -11,7 +11,7 @@ import { removePaths, shells } from './shells.ts';
 
 afterAll(removePaths);
 
-describe.concurrent.each(shells())('on a full disk, under $name', { timeout: 120_000 }, (shell) => {
+describe.concurrent.each(shells())('on a full disk or none, under $name', { timeout: 120_000 }, (shell) => {
   test.concurrent('a task that ends meanwhile is reported once there is room', (context) =>
     onSmallDisk(context, async (disk) => {
       const exchange = exchangeFor({ script: 'echo going; sleep 1; exit 3' }, disk);
@@ -42,6 +42,16 @@ describe.concurrent.each(shells())('on a full disk, under $name', { timeout: 120
       expect((await running.ended).code).toBe(0);
       expect(exchange.result()).toMatchObject({ started: true, exitCode: 4 });
     }));
+
+  test.concurrent('where the exchange is gone there is nothing to wait for', async () => {
+    const exchange = exchangeFor({ script: 'echo going; sleep 1' });
+    const running = startRunner(shell, [exchange.directory]);
+    await running.printed('going');
+    await rm(exchange.directory, { recursive: true });
+    const { code, ms } = await running.ended;
+    expect(code).not.toBe(0);
+    expect(ms).toBeLessThan(40_000);
+  });
 });
 
 async function onSmallDisk({ skip }: TestContext, body: (disk: string) => Promise<void>): Promise<void> {
