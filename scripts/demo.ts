@@ -62,12 +62,18 @@ async function ends(child: ChildProcess): Promise<number> {
 }
 
 async function ready(url: string, server: ChildProcess): Promise<void> {
+  let cause: unknown;
   for (let tries = 0; tries < 300 && server.exitCode === null; tries += 1) {
-    const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-    if (answer?.ok === true) return;
+    try {
+      const answer = await fetch(`${url}/readyz`);
+      if (answer.ok) return;
+      cause = new Error(`/readyz answered ${answer.status}: ${await answer.text()}`);
+    } catch (error) {
+      cause = error;
+    }
     await delay(100);
   }
-  throw new Error('the server did not get ready');
+  throw new Error('the server did not get ready', { cause });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import { rest, type Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BlobContainer } from './azure-blob-container.ts';
 import type { ExchangeNames } from './azure-exchange-names.ts';
@@ -41,7 +41,7 @@ export async function* watchExchange(options: WatchOptions): AsyncGenerator<void
       pause = pollMs;
       yield;
     }
-    await clock.sleep(pause, { signal }).catch(() => undefined);
+    await rest(clock, pause, signal);
     pause = Math.min(pause * growth, pollMs * longest);
   }
 }

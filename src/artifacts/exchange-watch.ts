@@ -1,6 +1,6 @@
 import { watch as watchDirectory, type FSWatcher } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Clock } from '../core/clock.ts';
+import { rest, type Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { errnoOf } from './file-errors.ts';
 
@@ -89,7 +89,7 @@ export async function* watchPath({
       if (changed) {
         changed = false;
         yield;
-        await clock.sleep(settleMs, { signal }).catch(() => undefined);
+        await rest(clock, settleMs, signal);
         continue;
       }
       const quiet = new Promise<void>((resolve) => {

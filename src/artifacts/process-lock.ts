@@ -42,6 +42,7 @@ export function processLock(path: string, clock: Clock): ProcessLock {
       signal?.throwIfAborted();
       return locked(work, signal);
     });
+    // Who asked for this turn hears of its failure; the next one only waits for its end.
     last = turn.catch(() => undefined);
     return turn;
   };

@@ -26,6 +26,7 @@ export async function* serverEvents(
       }
     }
   } finally {
+    // Where reading has failed, that failure is on its way to the caller, and this would only say it again.
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -28,6 +28,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** Sleeps until `ms` are over or the signal is aborted, whichever is first: for loops that end with their signal. */
+export async function rest(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.sleep(ms, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
 /** An instant as records hold it: RFC 3339, UTC, milliseconds. */
 export function instant(ms: number): string {
   return new Date(ms).toISOString();

@@ -65,6 +65,7 @@ export async function readBytes(
   let late = false;
   const stopTimer = clock.after(bodyMs, () => {
     late = true;
+    // Whoever reads is told that it is late.
     reader.cancel().catch(() => undefined);
   });
   const chunks: Uint8Array[] = [];

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Clock } from '../core/clock.ts';
+import { rest, type Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { runnerLabels } from './docker-container-options.ts';
 import type { DockerEngine } from './docker-engine.ts';
@@ -37,9 +37,7 @@ export async function* endedRuns(engine: DockerEngine, options: EventOptions): A
       logger.warn({ err: error }, `Docker's events cannot be read; trying again in ${waitMs} ms`);
     }
     broken = true;
-    await clock.sleep(waitMs, { signal }).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
+    await rest(clock, waitMs, signal);
     waitMs = Math.min(waitMs * 2, longestWaitMs);
   }
 }

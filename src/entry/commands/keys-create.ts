@@ -116,6 +116,7 @@ async function append(file: string, entry: ApiKeyEntry): Promise<void> {
     }
     await rename(partial, file);
   } catch (cause) {
+    // What went wrong before is what has to be told; this only clears up after it.
     await unlink(partial).catch(() => undefined);
     throw new ErrandError(
       'invalidConfiguration',

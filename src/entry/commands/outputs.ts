@@ -80,6 +80,7 @@ async function save(response: Response, path: string): Promise<number> {
     await handle.close();
     await rename(partial, path);
   } catch (error) {
+    // What went wrong before is what has to be told; this only clears up after it.
     await handle.close().catch(() => undefined);
     await unlink(partial).catch(() => undefined);
     throw error;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../core/clock.ts';
+import { rest, type Clock } from '../../../core/clock.ts';
 import type { Logger } from '../../../core/logger.ts';
 import type { QueueAccess, ReceivedMessage } from '../../../queues/azure-queue-client.ts';
 
@@ -50,7 +50,7 @@ export function queueTrigger(options: QueueTriggerOptions): { close(): Promise<v
           .finally(() => underWay.delete(work));
         underWay.add(work);
       }
-      if (received.length === 0) await clock.sleep(pollMs, { signal }).catch(() => undefined);
+      if (received.length === 0) await rest(clock, pollMs, signal);
     }
     await Promise.all(underWay);
   }
