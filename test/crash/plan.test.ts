@@ -4,17 +4,7 @@ import type { CrashCase } from './support/crash-case.ts';
 import { isVisited, kindsOf, visitTheRest } from './support/kinds.ts';
 import type { Lane, Outcome } from './support/lane.ts';
 import { makePlan, type PlannedPoint } from './support/plan.ts';
-
-const survived: Outcome = {
-  visited: true,
-  violations: [],
-  points: [],
-  runs: 1,
-  lost: 0,
-  startedTwice: 0,
-  containersLeft: 0,
-  seconds: 1,
-};
+import { survived } from './support/sample-outcome.ts';
 
 /** A lane where nothing happens but what is said here of the nth life of a case. */
 function laneOf(live: (crash: CrashCase, life: number) => Partial<Outcome>): Lane {

@@ -5,18 +5,9 @@ import type { Outcome } from './support/lane.ts';
 import type { Plan, PlannedPoint } from './support/plan.ts';
 import { reportOf } from './support/report.ts';
 import type { Done } from './support/run-all.ts';
+import { survived } from './support/sample-outcome.ts';
 
 const plan: Plan = { points: [], leftOut: [], problems: [] };
-const survived: Outcome = {
-  visited: true,
-  violations: [],
-  points: [],
-  runs: 1,
-  lost: 0,
-  startedTwice: 0,
-  containersLeft: 0,
-  seconds: 1,
-};
 
 function point(name: string, outcome: Partial<Outcome>, byTiming = false): Done<PlannedPoint> {
   const crash: PlannedPoint = {

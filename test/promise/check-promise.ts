@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { isTerminal } from '../../src/contract/run.ts';
 import type { ArtifactStore, AttemptRef } from '../../src/core/ports/artifact-store.ts';
 import type { AttemptRecord, EndedRun, RunRecord } from '../../src/core/run-record.ts';
+import { allRuns } from './all-runs.ts';
 import type { Evidence, Execution, Write } from './evidence.ts';
 
 /** What Errand promises, by the numbers of docs/reliability.md. `tidy`: nothing is kept that is of no use any more. */
@@ -16,7 +17,7 @@ export interface Breach {
 
 /** Holds what is left, once all has come to rest, against the promise. Empty where it was kept. */
 export async function checkPromise(evidence: Evidence): Promise<Breach[]> {
-  const runs = await allRuns(evidence);
+  const runs = await allRuns(evidence.storage);
   const executions = Map.groupBy(evidence.executions ?? [], ({ runId }) => runId);
   const breaches: Breach[] = [...acceptanceBreaches(evidence, runs), ...writeBreaches(evidence.writes ?? [])];
   for (const run of runs) {
@@ -49,17 +50,6 @@ export async function checkPromise(evidence: Evidence): Promise<Breach[]> {
 /** One line for each, to be read by people. */
 export function describeBreach({ invariant, runId, what }: Breach): string {
   return `${invariant}${runId === undefined ? '' : ` ${runId}`}: ${what}`;
-}
-
-async function allRuns({ storage }: Evidence): Promise<RunRecord[]> {
-  const all: RunRecord[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await storage.listRuns({}, { limit: 100, cursor });
-    all.push(...page.runs);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return all;
 }
 
 function acceptanceBreaches({ acceptances }: Evidence, runs: readonly RunRecord[]): Breach[] {

@@ -1,7 +1,5 @@
 import { ErrandError } from '../../src/contract/errors.ts';
-import { systemClock } from '../../src/core/clock.ts';
-import { closeOnSignal, startServer } from '../../src/entry/server.ts';
-import { createApp } from '../../src/http/app.ts';
+import { serveOnLoopback } from '../support/serve-on-loopback.ts';
 import { openSoakErrand, soakLogger } from './support/soak-errand.ts';
 import { noStorage, type Listening, type SoakSetting } from './support/soak-setting.ts';
 
@@ -13,29 +11,7 @@ process.once('message', (setting: SoakSetting) => void live(setting));
 async function live(setting: SoakSetting): Promise<void> {
   const logger = soakLogger(setting);
   try {
-    const { orchestrator, context, close } = await openSoakErrand(setting);
-    const closing = new AbortController();
-    const server = await startServer({
-      app: createApp({
-        orchestrator,
-        artifacts: context.artifacts,
-        storage: context.storage,
-        clock: systemClock,
-        logger,
-        version: '0.0.0',
-        closing: closing.signal,
-      }),
-      host: '127.0.0.1',
-      port: 0,
-      hasKeys: false,
-      closing,
-      onClose: close,
-      clock: systemClock,
-      logger,
-    });
-    closeOnSignal(server, logger);
-    await orchestrator.start();
-    const listening: Listening = { url: server.url };
+    const listening: Listening = { url: await serveOnLoopback(await openSoakErrand(setting), { logger }) };
     process.send?.(listening);
   } catch (error) {
     logger.error({ err: error }, 'this orchestrator could not start');

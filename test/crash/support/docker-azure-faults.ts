@@ -1,5 +1,5 @@
-import type { Control } from './controls.ts';
-import type { Fault } from './crash-case.ts';
+import { dockerControls, type Control } from './controls.ts';
+import type { Fault, VariantName } from './crash-case.ts';
 
 const create = 'engine.POST /containers/create {runner}:1';
 const start = 'engine.POST /containers/{runner}/start:1';
@@ -17,27 +17,9 @@ export const dockerAzureFaults: readonly Fault[] = [
   { kind: 'answerLost', point: `${start}:after` },
 ];
 
+const shownHere = new Set<VariantName>(['noFence', 'startRepeated', 'waitTrusted']);
+
 /** What must be caught here as well. The fence is a blob. */
-export const dockerAzureControls: readonly Control[] = [
-  {
-    variant: 'noFence',
-    shows: /executed 2 times/,
-    driver: 'dockerAzure',
-    scenario: 'success',
-    fault: { kind: 'reboot', point: 'driver.create:1:after' },
-  },
-  {
-    variant: 'startRepeated',
-    shows: /asked 2 times to start/,
-    driver: 'dockerAzure',
-    scenario: 'success',
-    fault: { kind: 'answerLost', point: `${start}:after` },
-  },
-  {
-    variant: 'waitTrusted',
-    shows: /began 0 times/,
-    driver: 'dockerAzure',
-    scenario: 'success',
-    fault: { kind: 'kill', point: `${create}:after` },
-  },
-];
+export const dockerAzureControls: readonly Control[] = dockerControls
+  .filter(({ variant }) => shownHere.has(variant))
+  .map((control) => ({ ...control, driver: 'dockerAzure' }));

@@ -9,6 +9,7 @@ import type { Logger } from '../../../src/core/logger.ts';
 import type { RunRecord } from '../../../src/core/run-record.ts';
 import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
+import { withWrites } from '../../promise/with-writes.ts';
 import { openAzureErrand } from './azure-errand.ts';
 import { isOnAzureStorage, noteFiles, shortPolicy, type Setting } from './crash-case.ts';
 import { withCrashPoints, withPauses, type Pointer } from './crash-points.ts';
@@ -32,7 +33,8 @@ export async function openErrand(setting: Setting, pointer?: Pointer): Promise<O
     decorate: (context) => {
       plain = context;
       const maybeBroken = variant === undefined ? context : breakErrand(variant, context, setting, config);
-      const kept = withHistory(maybeBroken, join(setting.notes, noteFiles.history));
+      const history = join(setting.notes, noteFiles.history);
+      const kept = withWrites(maybeBroken, (write) => appendFileSync(history, `${JSON.stringify(write)}\n`));
       return pointer === undefined ? kept : withCrashPoints(kept, pointer);
     },
   };
@@ -82,29 +84,6 @@ export async function isSettled({ storage }: Pick<Context, 'storage'>, expected:
     if (error instanceof ErrandError && error.code === 'storageUnavailable') return false;
     throw error;
   }
-}
-
-/** Notes every write of a record that the storage has confirmed, where a checker finds two of one version. */
-function withHistory(context: Context, path: string): Context {
-  const { storage } = context;
-  const note = ({ id, version, state, open }: RunRecord): void =>
-    appendFileSync(path, `${JSON.stringify({ id, version, state, open })}\n`);
-  return {
-    ...context,
-    storage: {
-      ...storage,
-      createRun: async (run, options) => {
-        const created = await storage.createRun(run, options);
-        if (created) note(run);
-        return created;
-      },
-      updateRun: async (run, options) => {
-        const updated = await storage.updateRun(run, options);
-        if (updated) note(run);
-        return updated;
-      },
-    },
-  };
 }
 
 function fileLogger(path: string): Logger {

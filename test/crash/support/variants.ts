@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { dockerClient } from '../../../scripts/docker-client.ts';
@@ -7,9 +6,9 @@ import type { Exchange } from '../../../src/core/ports/artifact-store.ts';
 import { StartRefused } from '../../../src/core/ports/runner-driver.ts';
 import type { RunnerResult } from '../../../src/core/runner-result.ts';
 import type { ServerConfig } from '../../../src/entry/config.ts';
-import { packageRoot } from '../../../src/entry/package-root.ts';
 import { dockerRunner } from '../../../src/runners/docker.ts';
 import { processRunner } from '../../../src/runners/process.ts';
+import { forgetfulRunner, noCompareAndSwap, writeForgetfulRunner } from '../../promise/broken-parts.ts';
 import { putRepeated } from './azure-driver.ts';
 import type { Setting, VariantName } from './crash-case.ts';
 
@@ -25,6 +24,7 @@ const variants: Record<VariantName, Break> = {
     // On Azure the place makes its runners forget.
     if (config === undefined) return context;
     const { clock, logger } = context;
+    writeForgetfulRunner(setting.notes);
     const shared = {
       runnerScript: forgetfulRunner(setting.notes),
       maximumRunners: config.maximumRunners,
@@ -66,25 +66,7 @@ const variants: Record<VariantName, Break> = {
     };
   },
 
-  /** Writes whatever the stored version is. The pause makes the window as wide as on a slower disk. */
-  noCompareAndSwap: (context) => {
-    const { storage, clock } = context;
-    return {
-      ...context,
-      storage: {
-        ...storage,
-        updateRun: async (run, options) => {
-          await clock.sleep(20);
-          for (let version = run.version; ;) {
-            if (await storage.updateRun({ ...run, version }, options)) return true;
-            const stored = await storage.getRun(run.id, options);
-            if (stored === undefined) return false;
-            version = stored.version + 1;
-          }
-        },
-      },
-    };
-  },
+  noCompareAndSwap,
 
   putRepeated,
 
@@ -147,16 +129,4 @@ function waited(): RunnerResult {
     files: [],
     skippedFiles: 0,
   };
-}
-
-/** The runner as it is, behind lines that let it forget the fence and remember its ticket: every boot is its first. */
-function forgetfulRunner(directory: string): string {
-  const runner = readFileSync(join(packageRoot, 'runner-image', 'script-runner.sh'), 'utf8');
-  const path = join(directory, 'forgetful-runner.sh');
-  const forget = `#!/bin/sh
-if [ -e "$1/ticket" ]; then cat "$1/ticket" >"$1/kept"; else cat "$1/kept" >"$1/ticket"; fi
-rm -f "$1/fence"
-`;
-  writeFileSync(path, forget + runner, { mode: 0o755 });
-  return path;
 }

@@ -10,12 +10,13 @@ import { compose } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
 import { endProcess, processesOf } from '../../crash/support/processes.ts';
 import type { Write } from '../../promise/evidence.ts';
+import { withWrites } from '../../promise/with-writes.ts';
 import { faultPolicy, impatient } from './short-times.ts';
 import { withFaultyPorts } from './faulty-ports.ts';
 import type { Injector } from './injector.ts';
 import { taskFiles } from './tasks.ts';
 import type { Variant } from './variants.ts';
-import { withWrites, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface LocalWorldOptions {
   injector: Injector;
@@ -48,11 +49,14 @@ export async function localWorld({
       clock: impatient,
       decorate: (context) => {
         plain = context;
-        const faulty = withFaultyPorts(withWrites(below(context, directory), writes), {
-          injector,
-          silenceMs: 700,
-          stale: 'earlier',
-        });
+        const faulty = withFaultyPorts(
+          withWrites(below(context, directory), (write) => writes.push(write)),
+          {
+            injector,
+            silenceMs: 700,
+            stale: 'earlier',
+          },
+        );
         return above(faulty);
       },
     },

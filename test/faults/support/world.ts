@@ -1,6 +1,5 @@
 import type { Context } from '../../../src/core/context.ts';
 import type { Orchestrator } from '../../../src/core/orchestrator.ts';
-import type { RunRecord } from '../../../src/core/run-record.ts';
 import type { DriverName } from '../../crash/support/crash-case.ts';
 import type { Write } from '../../promise/evidence.ts';
 import type { Injector } from './injector.ts';
@@ -21,26 +20,4 @@ export interface World {
   left(): Promise<string[]>;
   /** Closes Errand and takes everything away. */
   close(): Promise<void>;
-}
-
-/** Notes each write of a record right above the storage, whatever becomes of its answer on the way to the core. */
-export function withWrites(context: Context, writes: Write[]): Context {
-  const { storage } = context;
-  const note = ({ id, version, state, open }: RunRecord): void => void writes.push({ id, version, state, open });
-  return {
-    ...context,
-    storage: {
-      ...storage,
-      createRun: async (run, options) => {
-        const created = await storage.createRun(run, options);
-        if (created) note(run);
-        return created;
-      },
-      updateRun: async (run, options) => {
-        const updated = await storage.updateRun(run, options);
-        if (updated) note(run);
-        return updated;
-      },
-    },
-  };
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { filesystemArtifacts } from '../../../src/artifacts/filesystem.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { sqliteStorage } from '../../../src/storage/sqlite.ts';
-import { forgetfulRunner, runnerScript, writeForgetfulRunner } from './broken-variants.ts';
+import { forgetfulRunner, runnerScript, writeForgetfulRunner } from '../../promise/broken-parts.ts';
 import { soakDirectories } from './soak-directories.ts';
 import type { SoakPlace } from './soak-place.ts';
 import type { VariantName } from './soak-setting.ts';

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 
 import type { Context } from '../../../src/core/context.ts';
 import type { Logger } from '../../../src/core/logger.ts';
-import type { RunRecord } from '../../../src/core/run-record.ts';
 import { azureConfig } from '../../../src/entry/azure-config.ts';
 import { composeAzure } from '../../../src/entry/compose-azure.ts';
 import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
 import { resourceGroup, shortAzureDriver, subscriptionId } from '../../crash/support/azure-driver.ts';
+import { withWrites } from '../../promise/with-writes.ts';
 import { breakErrand } from './broken-variants.ts';
 import { noteFiles, soakPolicy, type SoakSetting } from './soak-setting.ts';
 
@@ -17,10 +17,10 @@ const runners = 24;
 /** Errand as it is shipped, with shorter times. */
 export async function openSoakErrand(setting: SoakSetting): Promise<Errand> {
   const { place, data, host, azure, variant } = setting;
+  const history = join(setting.notes, noteFiles.history);
   const decorate = (context: Context): Context =>
-    withHistory(
-      variant === undefined ? context : breakErrand(variant, context, setting),
-      join(setting.notes, noteFiles.history),
+    withWrites(variant === undefined ? context : breakErrand(variant, context, setting), (write) =>
+      appendFileSync(history, `${JSON.stringify(write)}\n`),
     );
   const options: ComposeOptions = { logger: soakLogger(setting), decorate };
   if (place !== 'instant') {
@@ -45,29 +45,6 @@ export async function openSoakErrand(setting: SoakSetting): Promise<Errand> {
       decorate: (context) => decorate({ ...context, driver: shortAzureDriver({ dockerHost: host }, context) }),
     },
   );
-}
-
-/** Notes every write of a record that the storage has confirmed. */
-function withHistory(context: Context, path: string): Context {
-  const { storage } = context;
-  const note = ({ id, version, state, open }: RunRecord): void =>
-    appendFileSync(path, `${JSON.stringify({ id, version, state, open })}\n`);
-  return {
-    ...context,
-    storage: {
-      ...storage,
-      createRun: async (run, options) => {
-        const created = await storage.createRun(run, options);
-        if (created) note(run);
-        return created;
-      },
-      updateRun: async (run, options) => {
-        const updated = await storage.updateRun(run, options);
-        if (updated) note(run);
-        return updated;
-      },
-    },
-  };
 }
 
 /** What it had to say, in a file that all of them share. */

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ArtifactStore } from '../../../src/core/ports/artifact-store.ts';
-import type { Storage } from '../../../src/core/ports/storage.ts';
 import type { RunRecord } from '../../../src/core/run-record.ts';
+import { allRuns } from '../../promise/all-runs.ts';
 import { checkPromise, describeBreach } from '../../promise/check-promise.ts';
 import type { Execution, Write } from '../../promise/evidence.ts';
 import { holdsSecret } from './secret-forms.ts';
@@ -161,17 +161,6 @@ async function endOfLog(
   const length = Math.min(bytes, 200);
   const slice = await artifacts.exchange(attempt).readLog({ offset: bytes - length, length });
   return Buffer.from(slice?.bytes ?? []).toString();
-}
-
-async function allRuns(storage: Storage): Promise<RunRecord[]> {
-  const all: RunRecord[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await storage.listRuns({}, { limit: 100, cursor });
-    all.push(...page.runs);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return all;
 }
 
 function writesIn(path: string): Write[] {

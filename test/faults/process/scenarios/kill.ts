@@ -1,6 +1,6 @@
 import { pause } from '../../../crash/support/processes.ts';
 import type { ScenarioOutcome } from '../outcome.ts';
-import { seeded } from '../support/random.ts';
+import { seededRandom } from '../../../../emulator/random.ts';
 import { inScene, type Scene } from '../support/scene.ts';
 import type { Kind } from '../support/tasks.ts';
 import type { VariantName } from '../support/variants.ts';
@@ -20,11 +20,11 @@ const longestLifeMs = 900;
 /** SIGKILL at random moments, and a new server each time, while requests come in. Clients repeat what was not answered. */
 export function killAtRandom({ seed, runs, kills, variant }: KillOptions): Promise<ScenarioOutcome> {
   return inScene({ name: `SIGKILL (seed ${seed})`, variant }, async (scene) => {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     let server = await scene.start();
     const asked = askForAll(scene, runs);
     for (let count = 0; count < kills; count += 1) {
-      await pause(random() * longestLifeMs);
+      await pause(random.next() * longestLifeMs);
       await server.kill();
       server = await scene.start();
     }

@@ -1,7 +1,7 @@
 import { pause } from '../../../crash/support/processes.ts';
 import { shortPolicy } from '../../../crash/support/crash-case.ts';
 import type { ScenarioOutcome } from '../outcome.ts';
-import { seeded } from '../support/random.ts';
+import { seededRandom } from '../../../../emulator/random.ts';
 import { inScene } from '../support/scene.ts';
 import type { Kind } from '../support/tasks.ts';
 import type { VariantName } from '../support/variants.ts';
@@ -23,7 +23,7 @@ const latestStopMs = 300;
 /** One of two servers on one storage stands still in the middle of its work, for longer than anything waits for it, and then goes on with what it knew. */
 export function stopAndGoOn({ seed, stops, runsPerStop, variant }: StopOptions): Promise<ScenarioOutcome> {
   return inScene({ name: `SIGSTOP (seed ${seed})`, variant }, async (scene) => {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const [sleeper, other] = [await scene.start(), await scene.start()];
     const failures: string[] = [];
     let underWay = 0;
@@ -33,7 +33,7 @@ export function stopAndGoOn({ seed, stops, runsPerStop, variant }: StopOptions):
         scene.callers.run(`stop-${stop}-${at}`, mixture[at % mixture.length] ?? 'Quick'),
       );
       await Promise.race(asked);
-      await pause(random() * latestStopMs);
+      await pause(random.next() * latestStopMs);
       sleeper.pause();
       underWay += (await scene.runs()).filter(({ open }) => open).length;
       // Who was not answered turns to the other one, with the same key.

@@ -8,6 +8,7 @@ import { systemClock } from '../../../../src/core/clock.ts';
 import type { RunRecord } from '../../../../src/core/run-record.ts';
 import { sqliteStorage } from '../../../../src/storage/sqlite.ts';
 import { endProcess, processesOf, until } from '../../../crash/support/processes.ts';
+import { allRuns } from '../../../promise/all-runs.ts';
 import { checkPromise, describeBreach } from '../../../promise/check-promise.ts';
 import type { Execution, Write } from '../../../promise/evidence.ts';
 import { nothingYet, type ScenarioOutcome } from '../outcome.ts';
@@ -91,17 +92,6 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   let called: ServerProcess | undefined;
   const clients = callers(() => called?.url ?? '', options.tallySeen ?? join(notes, noteFiles.executions));
 
-  async function runs(): Promise<RunRecord[]> {
-    const all: RunRecord[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await storage.listRuns({}, { limit: 100, cursor });
-      all.push(...page.runs);
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    return all;
-  }
-
   const leftovers = async (): Promise<string[]> => [
     ...globSync('processes/*', { cwd: data }),
     ...globSync('exchanges/*/*/box*', { cwd: data }),
@@ -140,7 +130,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       left,
     });
     failures.push(...breaches.map(describeBreach));
-    const all = await runs();
+    const all = await allRuns(storage);
     const keys = new Set(clients.acceptances.map(({ key }) => key));
     if (keys.size !== all.length) failures.push(`I9: ${keys.size} keys came to ${all.length} runs`);
     for (const run of all) {
@@ -183,7 +173,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       return server;
     },
     callAt,
-    runs,
+    runs: () => allRuns(storage),
     executions: () => executionsIn(notes),
     settle,
     judge,

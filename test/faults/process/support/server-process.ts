@@ -2,13 +2,11 @@ import { openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { systemClock, type Clock } from '../../../../src/core/clock.ts';
-import type { Context } from '../../../../src/core/context.ts';
 import type { Logger } from '../../../../src/core/logger.ts';
-import type { RunRecord } from '../../../../src/core/run-record.ts';
 import { compose } from '../../../../src/entry/compose.ts';
 import { serverConfig } from '../../../../src/entry/config.ts';
-import { closeOnSignal, startServer } from '../../../../src/entry/server.ts';
-import { createApp } from '../../../../src/http/app.ts';
+import { withWrites } from '../../../promise/with-writes.ts';
+import { serveOnLoopback } from '../../../support/serve-on-loopback.ts';
 import { shortPolicy } from '../../../crash/support/crash-case.ts';
 import { noteFiles, type FromServer, type Setting, type ToServer } from './setting.ts';
 import { breakErrand } from './variants.ts';
@@ -39,55 +37,13 @@ const errand = await compose(
   {
     logger,
     clock,
-    decorate: (context) => withHistory(setting.variant === undefined ? context : breakErrand(setting.variant, context)),
+    decorate: (context) =>
+      withWrites(setting.variant === undefined ? context : breakErrand(setting.variant, context), (write) =>
+        history(JSON.stringify(write)),
+      ),
   },
 );
-const closing = new AbortController();
-const { orchestrator, context } = errand;
-const app = createApp({
-  orchestrator,
-  artifacts: context.artifacts,
-  storage: context.storage,
-  clock,
-  logger,
-  version: '0.0.0',
-  closing: closing.signal,
-});
-const server = await startServer({
-  app,
-  host: '127.0.0.1',
-  port: 0,
-  hasKeys: false,
-  closing,
-  onClose: () => errand.close(),
-  clock,
-  logger,
-});
-closeOnSignal(server, logger);
-await orchestrator.start();
-say({ type: 'ready', url: server.url });
-
-/** Notes every write of a record that the storage has confirmed, where a checker finds two of one version. */
-function withHistory(its: Context): Context {
-  const { storage } = its;
-  const note = ({ id, version, state, open }: RunRecord): void => history(JSON.stringify({ id, version, state, open }));
-  return {
-    ...its,
-    storage: {
-      ...storage,
-      createRun: async (run, options) => {
-        const created = await storage.createRun(run, options);
-        if (created) note(run);
-        return created;
-      },
-      updateRun: async (run, options) => {
-        const updated = await storage.updateRun(run, options);
-        if (updated) note(run);
-        return updated;
-      },
-    },
-  };
-}
+say({ type: 'ready', url: await serveOnLoopback(errand, { logger, clock }) });
 
 /** Opened once, for there may be no descriptor left when something has to be noted. */
 function lineWriter(name: string): (line: string) => void {

@@ -1,4 +1,5 @@
 import type { Context } from '../../../../src/core/context.ts';
+import { noCompareAndSwap, noRecovery } from '../../../promise/broken-parts.ts';
 
 export const variantNames = [
   /** Nobody looks after what a dead process left. */
@@ -18,30 +19,8 @@ export function breakErrand(variant: VariantName, context: Context): Context {
 }
 
 const variants: Record<VariantName, (context: Context) => Context> = {
-  noRecovery: (context) => ({
-    ...context,
-    storage: { ...context.storage, openRuns: () => Promise.resolve([]) },
-  }),
-
-  /** The pause makes the window as wide as on a slower disk. */
-  noCompareAndSwap: (context) => {
-    const { storage, clock } = context;
-    return {
-      ...context,
-      storage: {
-        ...storage,
-        updateRun: async (run, options) => {
-          await clock.sleep(20);
-          for (let version = run.version; ;) {
-            if (await storage.updateRun({ ...run, version }, options)) return true;
-            const stored = await storage.getRun(run.id, options);
-            if (stored === undefined) return false;
-            version = stored.version + 1;
-          }
-        },
-      },
-    };
-  },
+  noRecovery,
+  noCompareAndSwap,
 
   errorsSwallowed: (context) => {
     const { storage } = context;
