@@ -17,7 +17,8 @@ Usage: npx errand-aci-emulator [options]
   --engine docker|instant
                         docker (default) makes real containers from images that the engine at DOCKER_HOST has;
                         instant makes none: every container ends with 0 at once
-  --network NAME        network of the Docker engine that groups are in (default bridge)
+  --network NAME        network of the Docker engine that groups are in; without it one of their
+                        own, on which they do not reach each other
   --region NAME         a region that there is; may be given more than once (default ${defaultRegions.join(', ')})
   --https               speak https with a certificate of its own, and demand bearer tokens
   --ca FILE             write that certificate to FILE
@@ -39,7 +40,7 @@ function readArguments() {
       port: { type: 'string', default: '8085' },
       host: { type: 'string', default: '127.0.0.1' },
       engine: { type: 'string', default: 'docker' },
-      network: { type: 'string', default: 'bridge' },
+      network: { type: 'string' },
       region: { type: 'string', multiple: true },
       https: { type: 'boolean', default: false },
       ca: { type: 'string' },
@@ -69,7 +70,10 @@ async function main(): Promise<void> {
   const emulator = await startEmulator({
     port: number('port', values.port),
     host: values.host,
-    engine: values.engine === 'docker' ? dockerEngine({ network: values.network }) : instantEngine(),
+    engine:
+      values.engine === 'docker'
+        ? dockerEngine(values.network === undefined ? {} : { network: values.network })
+        : instantEngine(),
     tls: values.https,
     factor: number('factor', values.factor),
     seed: number('seed', values.seed),

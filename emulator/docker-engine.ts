@@ -3,6 +3,7 @@ import Docker from 'dockerode';
 import { statusOf } from './docker-process.ts';
 import { openSandbox, removed } from './docker-sandbox.ts';
 import type { Engine, EngineFactory } from './engine.ts';
+import { ensureGroupNetwork } from './group-network.ts';
 import { ensurePauseImage, pauseImage } from './pause-image.ts';
 
 /** On every container and volume; its value is the emulator that made it. */
@@ -11,8 +12,13 @@ export const emulatorLabel = 'errand.aci-emulator';
 export interface DockerEngineOptions {
   /** As DOCKER_HOST: `unix:///…` or `tcp://host:port`. What DOCKER_HOST says, or the usual socket, unless given. */
   readonly host?: string;
-  /** Of the engine's networks the one that groups are in; `bridge` unless given. */
+  /** Of the engine's networks the one that groups are in. Without it they are in one of their own, on which they do not reach each other. */
   readonly network?: string;
+}
+
+interface Prepared {
+  readonly cpus: number;
+  readonly network: string;
 }
 
 function connect(host: string | undefined): Docker {
@@ -23,18 +29,21 @@ function connect(host: string | undefined): Docker {
 }
 
 /** An engine that makes real containers of groups, from the images that a Docker engine has. It pulls nothing. */
-export function dockerEngine({ host, network = 'bridge' }: DockerEngineOptions = {}): EngineFactory {
+export function dockerEngine({ host, network }: DockerEngineOptions = {}): EngineFactory {
   return (services) => {
     const docker = connect(host);
     // Two emulators with the same seed may share an engine.
     const id = crypto.randomUUID().slice(0, 8);
     const labels = { [emulatorLabel]: id };
-    let prepared: Promise<number> | undefined;
+    let prepared: Promise<Prepared> | undefined;
     let count = 0;
 
-    async function prepare(): Promise<number> {
+    async function prepare(): Promise<Prepared> {
       await ensurePauseImage(docker);
-      return ((await docker.info()) as { NCPU: number }).NCPU;
+      return {
+        cpus: ((await docker.info()) as { NCPU: number }).NCPU,
+        network: network ?? (await ensureGroupNetwork(docker)),
+      };
     }
 
     const engine: Engine = {
@@ -52,9 +61,9 @@ export function dockerEngine({ host, network = 'bridge' }: DockerEngineOptions =
         return tags.filter((tag) => tag !== pauseImage && tag !== '<none>:<none>').toSorted();
       },
       async open(group) {
-        const cpus = await (prepared ??= prepare());
+        const ready = await (prepared ??= prepare());
         const prefix = `errand-aci-${id}-${(count += 1)}`;
-        return await openSandbox(group, { docker, services, prefix, labels, network, cpus });
+        return await openSandbox(group, { docker, services, prefix, labels, ...ready });
       },
       async close() {
         const filters = { label: [`${emulatorLabel}=${id}`] };

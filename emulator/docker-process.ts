@@ -32,6 +32,9 @@ export interface ProcessPlace {
   readonly cpus: number;
 }
 
+/** What one container may have at once: Azure names no limit, and the machine below is not the emulator's alone. */
+const mostProcesses = 1024;
+
 /** The request that creates the container of one start. */
 export function containerOptions(start: ContainerStart, place: ProcessPlace): Docker.ContainerCreateOptions {
   const memory = start.memoryInGB === undefined ? undefined : Math.round(start.memoryInGB * 1024 ** 3);
@@ -52,6 +55,7 @@ export function containerOptions(start: ContainerStart, place: ProcessPlace): Do
       })),
       ...(memory === undefined ? {} : { Memory: memory, MemorySwap: memory }),
       ...(start.cpu === undefined ? {} : { NanoCpus: Math.round(Math.min(start.cpu, place.cpus) * 1e9) }),
+      PidsLimit: mostProcesses,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '8m', 'max-file': '2' } },
     },
   };
