@@ -244,6 +244,8 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
   here.platform.next = 'fine';
   pending = [];
   here.platform.release();
+  // What was late is there, or its end would not be waited for.
+  await here.settle();
   // Those, too, whose answer never came.
   const all = () => new Set([...accepted, ...here.history.map(({ id }) => id)]);
   const isOpen = () => [...all()].some((id) => stored(id)?.open !== false) || here.platform.containers.size > 0;

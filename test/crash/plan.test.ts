@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { CrashCase } from './support/crash-case.ts';
 import { isVisited, kindsOf, visitTheRest } from './support/kinds.ts';
 import type { Lane, Outcome } from './support/lane.ts';
-import { makePlan, type PlannedPoint } from './support/plan.ts';
+import { firstOfEachKind, makePlan, type PlannedPoint } from './support/plan.ts';
 import { survived } from './support/sample-outcome.ts';
 
 /** A lane where nothing happens but what is said here of the nth life of a case. */
@@ -18,6 +18,18 @@ function laneOf(live: (crash: CrashCase, life: number) => Partial<Outcome>): Lan
     },
   };
 }
+
+test('the first of a kind is the first call, though another had its answer before', () => {
+  const seen = [
+    'driver.remove:1:before',
+    'driver.remove:2:before',
+    'driver.remove:2:after',
+    'storage.getRun:10:before',
+    'driver.remove:1:after',
+    'storage.getRun:9:before',
+  ];
+  expect(firstOfEachKind(seen)).toEqual(['driver.remove:1:before', 'driver.remove:1:after', 'storage.getRun:9:before']);
+});
 
 test('a kind of point that was recorded once in one scenario is planned, though it comes by timing', async () => {
   const lane = laneOf(({ scenario }, life) => ({

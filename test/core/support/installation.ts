@@ -67,35 +67,63 @@ export async function installation(): Promise<Installation> {
   const logger: Logger = { ...silentLogger, warn: note('warn'), error: note('error') };
 
   /** The port with its calls written down, counted, and under the control of `gate`. */
-  function seen<T extends object>(port: T, name: string, direct: readonly string[], gate: { dead: boolean }): T {
+  function seen<T extends object>(
+    port: T,
+    name: string,
+    { direct = [], lists = [] }: { direct?: readonly string[]; lists?: readonly string[] },
+    gate: { dead: boolean },
+  ): T {
     return new Proxy(port, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property);
         if (typeof value !== 'function' || typeof property !== 'string') return value;
         const call = `${name}.${property}`;
         if (property === 'exchange')
-          return (ref: unknown) => seen(value.call(target, ref) as Exchange, 'exchange', ['watch'], gate);
+          return (ref: unknown) => seen(value.call(target, ref) as Exchange, 'exchange', { direct: ['watch'] }, gate);
         if (direct.includes(property))
           return (...args: unknown[]) => (written(call), value.apply(target, args) as unknown);
+        if (lists.includes(property))
+          return (...args: unknown[]) => (
+            written(call),
+            listed(value.apply(target, args) as AsyncIterable<unknown>, gate)
+          );
         return async (...args: unknown[]) => {
           if (gate.dead) return never();
           written(call);
-          underWay += 1;
-          try {
+          return counted(gate, async () => {
             self.fail?.(call, args);
             const answer: unknown = await value.apply(target, args);
             if (answer === true && (property === 'createRun' || property === 'updateRun'))
               self.history.push(args[0] as RunRecord);
-            if (!gate.dead) return answer;
-          } catch (error) {
-            if (!gate.dead) throw error;
-          } finally {
-            underWay -= 1;
-          }
-          return never();
+            return answer;
+          });
         };
       },
     });
+  }
+
+  /** Under way until it has an answer, which a process that is dead by then never gets. */
+  async function counted<T>(gate: { dead: boolean }, call: () => Promise<T>): Promise<T> {
+    underWay += 1;
+    try {
+      const answer = await call();
+      if (!gate.dead) return answer;
+    } catch (error) {
+      if (!gate.dead) throw error;
+    } finally {
+      underWay -= 1;
+    }
+    return never();
+  }
+
+  /** Each step of a listing reads a directory, and time stands still until it has. */
+  async function* listed(items: AsyncIterable<unknown>, gate: { dead: boolean }): AsyncGenerator {
+    const iterator = items[Symbol.asyncIterator]();
+    for (;;) {
+      const step = await counted(gate, () => iterator.next());
+      if (step.done === true) return;
+      yield step.value;
+    }
   }
 
   function written(call: string): void {
@@ -120,10 +148,10 @@ export async function installation(): Promise<Installation> {
       const gate = { dead: false };
       const { promise: killed, resolve } = Promise.withResolvers<void>();
       const context: Context = {
-        storage: seen(storage, 'storage', [], gate),
-        artifacts: seen(artifacts, 'artifacts', ['list', 'listRuns'], gate),
-        queue: seen(timerQueue({ clock, logger: silentLogger }), 'queue', ['consume'], gate),
-        driver: seen(platform.driver, 'driver', ['list', 'watch'], gate),
+        storage: seen(storage, 'storage', {}, gate),
+        artifacts: seen(artifacts, 'artifacts', { lists: ['list', 'listRuns'] }, gate),
+        queue: seen(timerQueue({ clock, logger: silentLogger }), 'queue', { direct: ['consume'] }, gate),
+        driver: seen(platform.driver, 'driver', { direct: ['watch'], lists: ['list'] }, gate),
         clock,
         logger,
         policy: { ...usualPolicy, ...changes },

@@ -54,7 +54,7 @@ const triedWithProcess = 'files of the exchange, as with the driver process';
 
 /** Why a point is not tried; undefined where it is. */
 function whyNot(driver: DriverName, scenario: ScenarioName, point: string, isSteady: boolean): string | undefined {
-  const count = Number(/:(\d+):/.exec(point)?.[1]);
+  const count = callOf(point);
   if (scenario !== 'success') {
     if (!focus[scenario].test(point)) return 'not what the scenario is for; success has such calls';
     if (!isSteady) return 'comes by timing';
@@ -178,9 +178,12 @@ function countPasses(all: readonly string[][]): Map<string, number> {
   return seen;
 }
 
-/** The first point of each kind, of those that every pass has met. */
+/** Of each kind of point that of the lowest call: a second call that comes by timing may have its answer before the first. */
 export function firstOfEachKind(points: readonly string[]): string[] {
-  const first = new Map<string, string>();
-  for (const point of points) if (!first.has(kindOf(point))) first.set(kindOf(point), point);
-  return [...first.values()];
+  const kinds = Map.groupBy(points, kindOf);
+  return [...kinds.values()].map((same) => same.reduce((first, each) => (callOf(each) < callOf(first) ? each : first)));
+}
+
+function callOf(point: string): number {
+  return Number(/:(\d+):/.exec(point)?.[1]);
 }
