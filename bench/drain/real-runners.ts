@@ -110,6 +110,7 @@ export function storeByTask(
       yield* real.list(given);
       yield* others.list(given);
     },
+    versions: others.versions,
     exchange: (ref) => ofRun(ref.runId).exchange(ref),
     deleteRun: (runId, given) => ofRun(runId).deleteRun(runId, given),
     async *listRuns(given) {

@@ -1,7 +1,7 @@
 import { runIdPattern } from '../contract/names.ts';
 import type { Clock } from '../core/clock.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
-import type { ArtifactStore } from '../core/ports/artifact-store.ts';
+import type { ArtifactStore, FileFolder } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import { accountPlace, blobAccount, type BlobConnection } from './azure-blob-account.ts';
 import { blobContainer } from './azure-blob-container.ts';
@@ -9,7 +9,7 @@ import { blobError } from './azure-blob-errors.ts';
 import { blobSigner } from './azure-blob-signer.ts';
 import { azureExchange } from './azure-exchange.ts';
 import { exchangesFolder, runFolder } from './azure-exchange-names.ts';
-import { azureTaskFiles } from './azure-task-files.ts';
+import { azureTaskFiles, versionsFolder } from './azure-task-files.ts';
 
 export interface AzureBlobsOptions {
   connection: BlobConnection;
@@ -40,6 +40,7 @@ export function azureBlobs(options: AzureBlobsOptions): ArtifactStore {
   const exchanges = blobContainer(account, options.exchangesContainer ?? 'errand');
   const signer = blobSigner({ account, runnerEndpoint: options.runnerEndpoint, clock });
   const files = azureTaskFiles(tasks);
+  const versions = azureTaskFiles(tasks, versionsFolder);
 
   async function guard<T>(work: () => Promise<T>, { signal }: Cancelable = {}): Promise<T> {
     signal?.throwIfAborted();
@@ -63,18 +64,24 @@ export function azureBlobs(options: AzureBlobsOptions): ArtifactStore {
     return signal?.aborted ? signal.reason : blobError(error, place);
   }
 
+  const guardedFolder = (folder: FileFolder): FileFolder => ({
+    get: (name, given) => guard(() => folder.get(name, given), given),
+    describe: (name, given) => guard(() => folder.describe(name, given), given),
+    put: (name, body, given) => guard(() => folder.put(name, body, given), given),
+    delete: (name, given) => guard(() => folder.delete(name, given), given),
+    list: (given) => guarded(() => folder.list(given), given),
+  });
+
   return {
-    get: (name, given) => guard(() => files.get(name, given), given),
-    describe: (name, given) => guard(() => files.describe(name, given), given),
-    put: (name, body, given) => guard(() => files.put(name, body, given), given),
-    delete: (name, given) => guard(() => files.delete(name, given), given),
-    list: (given) => guarded(() => files.list(given), given),
+    ...guardedFolder(files),
+    versions: guardedFolder(versions),
 
     exchange: (ref) =>
       azureExchange(ref, {
         tasks,
         exchanges,
         files,
+        versions,
         signer,
         clock,
         logger,

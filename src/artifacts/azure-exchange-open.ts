@@ -1,18 +1,19 @@
 import { ErrandError } from '../contract/errors.ts';
-import type { AttemptRef, ExchangePlan, RunnerAccess } from '../core/ports/artifact-store.ts';
+import type { AttemptRef, ExchangePlan, FileFolder, RunnerAccess } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import type { BlobContainer } from './azure-blob-container.ts';
 import type { BlobSigner } from './azure-blob-signer.ts';
 import { fileSlots, type ExchangeNames } from './azure-exchange-names.ts';
+import { versionsFolder } from './azure-task-files.ts';
 import { logMarkBytes } from './log-facts.ts';
-import type { TaskFiles } from './task-files.ts';
 
 export interface OpenOptions {
   ref: AttemptRef;
   names: ExchangeNames;
   exchanges: BlobContainer;
   tasks: BlobContainer;
-  files: TaskFiles;
+  files: FileFolder;
+  versions: FileFolder;
   signer: BlobSigner;
 }
 
@@ -31,7 +32,7 @@ export const logLimitKey = 'limit';
  */
 export async function openExchange(options: OpenOptions, plan: ExchangePlan, given: Cancelable): Promise<RunnerAccess> {
   const { exchanges, names, ref } = options;
-  const etag = await pinned(options, plan.executable, given);
+  const source = await pinned(options, plan.executable, given);
   const again = (what: string): Error =>
     new Error(`attempt ${ref.attempt} of run ${ref.runId} was ${what} before; nothing is started under it again`);
   if (!(await exchanges.put(names.opened, '', { ifNoneMatch: '*', ...given }))) throw again('opened');
@@ -43,18 +44,20 @@ export async function openExchange(options: OpenOptions, plan: ExchangePlan, giv
   if (discarded !== undefined) throw again('given up');
   // Ours to make: with permission to append alone nobody brings the log back once it is gone.
   await exchanges.createLog(names.log, { [logLimitKey]: String(plan.logMaxBytes + logMarkBytes) }, given);
-  return { kind: 'signedUrls', ...splitEnvironment(plan, await settings(options, plan, etag, given)) };
+  return { kind: 'signedUrls', ...splitEnvironment(plan, await settings(options, plan, source, given)) };
 }
 
-/** The ETag that the executable has now, if it is what the run was accepted with. */
+/** Where the executable is that the run was accepted with, and the ETag that it has there. */
 async function pinned(
-  { tasks, files }: OpenOptions,
-  { name, sha256, etag }: ExchangePlan['executable'],
+  { tasks, files, versions }: OpenOptions,
+  { name, sha256, etag, kept }: ExchangePlan['executable'],
   given: Cancelable,
-): Promise<string> {
-  if (etag !== '' && (await tasks.head(name, given))?.etag === etag) return etag;
+): Promise<{ blob: string; etag: string }> {
+  if (etag !== '' && (await tasks.head(name, given))?.etag === etag) return { blob: name, etag };
   const found = await files.describe(name, given);
-  if (found?.sha256 === sha256) return found.etag;
+  if (found?.sha256 === sha256) return { blob: name, etag: found.etag };
+  const earlier = await versions.describe(kept, given);
+  if (earlier?.sha256 === sha256) return { blob: `${versionsFolder}${kept}`, etag: earlier.etag };
   const why = found === undefined ? 'it is not in the artifact store' : 'it was changed since the run was accepted';
   throw new ErrandError(
     'executableMissing',
@@ -66,7 +69,7 @@ async function pinned(
 async function settings(
   { ref, names, exchanges, tasks, signer }: OpenOptions,
   plan: ExchangePlan,
-  etag: string,
+  source: { blob: string; etag: string },
   given: Cancelable,
 ): Promise<Record<string, string>> {
   const seconds = executableSeconds + plan.runSeconds + plan.graceSeconds + leaveSeconds;
@@ -79,10 +82,10 @@ async function settings(
     ERRAND_TASK: plan.taskName,
     ERRAND_SCRIPT_NAME: name,
     ERRAND_EXECUTABLE_URL: await signer.sign(
-      { container: tasks.name, name, permissions: 'r', seconds: executableSeconds },
+      { container: tasks.name, name: source.blob, permissions: 'r', seconds: executableSeconds },
       given,
     ),
-    ERRAND_EXECUTABLE_ETAG: `"${etag}"`,
+    ERRAND_EXECUTABLE_ETAG: `"${source.etag}"`,
     ERRAND_EXECUTABLE_SHA256: sha256,
     ERRAND_FENCE_URL: await ours(names.fence, 'rc'),
     ERRAND_RESULT_URL: await ours(names.result, 'rc'),

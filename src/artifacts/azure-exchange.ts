@@ -3,7 +3,7 @@ import { limits } from '../contract/limits.ts';
 import { outputNamePattern } from '../contract/names.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
-import type { AttemptRef, Exchange, LogSlice } from '../core/ports/artifact-store.ts';
+import type { AttemptRef, Exchange, FileFolder, LogSlice } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import type { BlobContainer } from './azure-blob-container.ts';
 import type { BlobSigner } from './azure-blob-signer.ts';
@@ -14,12 +14,12 @@ import { openExchange } from './azure-exchange-open.ts';
 import { watchExchange } from './azure-exchange-watch.ts';
 import { readBlob, readBlobRange } from './azure-read-blob.ts';
 import { parseResult } from './result-text.ts';
-import type { TaskFiles } from './task-files.ts';
 
 export interface AzureExchangeOptions {
   tasks: BlobContainer;
   exchanges: BlobContainer;
-  files: TaskFiles;
+  files: FileFolder;
+  versions: FileFolder;
   signer: BlobSigner;
   clock: Clock;
   logger: Logger;
@@ -31,12 +31,12 @@ export interface AzureExchangeOptions {
 
 /** Where a runner with signed URLs and the orchestrator meet: blobs below `exchanges/<runId>/<attempt>/`. */
 export function azureExchange(ref: AttemptRef, options: AzureExchangeOptions): Exchange {
-  const { clock, exchanges, files, guard, logger, pollMs, signer, tasks } = options;
+  const { clock, exchanges, files, guard, logger, pollMs, signer, tasks, versions } = options;
   const names = exchangeNames(ref);
 
   return {
     open: (plan, given = {}) =>
-      guard(() => openExchange({ ref, names, exchanges, tasks, files, signer }, plan, given), given),
+      guard(() => openExchange({ ref, names, exchanges, tasks, files, versions, signer }, plan, given), given),
     fence: (given = {}) => guard(() => readFence(exchanges, names, given), given),
     takeFence: (fence, given = {}) => guard(() => takeFence(exchanges, names, fence, given), given),
     result: (given = {}) => guard(() => readResult(exchanges, names, given), given),

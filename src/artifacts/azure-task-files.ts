@@ -1,23 +1,25 @@
 import { createHash } from 'node:crypto';
 import { scriptNamePattern } from '../contract/names.ts';
 import { instant } from '../core/clock.ts';
-import type { ArtifactInfo } from '../core/ports/artifact-store.ts';
+import type { ArtifactInfo, FileFolder } from '../core/ports/artifact-store.ts';
 import { statusOf } from './azure-blob-errors.ts';
 import type { BlobContainer, BlobFacts, BlobHead } from './azure-blob-container.ts';
 import { readStream, streamFacts } from './stream-facts.ts';
 import { checkTaskFileName, checkTaskFileSize } from './task-file-errors.ts';
-import type { TaskFiles } from './task-files.ts';
 
 const sha256Pattern = /^[a-f0-9]{64}$/;
 /** As an ETag may be on the wire; anything else is none of ours and holds for nothing. */
 const etagPattern = /^[\x21\x23-\x7e]+$/;
 const remembered = 10_000;
 
+/** Below the files that people see: a listing of those does not go into folders. */
+export const versionsFolder = 'versions/';
+
 /**
- * The blob container of definitions and executables. People may put blobs there with the tools they know, so the SHA-256 in a blob's metadata is
+ * A folder of definitions and executables in a blob container; `folder` is empty or ends with a slash. People may put blobs there with the tools they know, so the SHA-256 in a blob's metadata is
  * there only for what Errand has put; of others it is computed on first use and remembered by ETag.
  */
-export function azureTaskFiles(container: BlobContainer): TaskFiles {
+export function azureTaskFiles(container: BlobContainer, folder = ''): FileFolder {
   /** By name and ETag. */
   const hashes = new Map<string, string>();
 
@@ -28,7 +30,7 @@ export function azureTaskFiles(container: BlobContainer): TaskFiles {
     const key = `${name} ${head.etag}`;
     const known = hashes.get(key);
     if (known !== undefined) return known;
-    const found = await container.stream(name, { ifMatch: head.etag, signal });
+    const found = await container.stream(folder + name, { ifMatch: head.etag, signal });
     if (found === undefined) return undefined;
     const { sha256 } = await streamFacts(found.body);
     hashes.set(key, sha256);
@@ -41,11 +43,11 @@ export function azureTaskFiles(container: BlobContainer): TaskFiles {
     async get(name, { ifNoneMatch, signal } = {}) {
       if (!scriptNamePattern.test(name)) return undefined;
       if (ifNoneMatch !== undefined) {
-        const head = await container.head(name, { signal });
+        const head = await container.head(folder + name, { signal });
         if (head === undefined) return undefined;
         if (head.etag === ifNoneMatch) return { info: infoOf(name, head), unchanged: true };
       }
-      const found = await container.stream(name, { signal });
+      const found = await container.stream(folder + name, { signal });
       if (found === undefined) return undefined;
       try {
         checkTaskFileSize(name, found.head.bytes);
@@ -62,7 +64,7 @@ export function azureTaskFiles(container: BlobContainer): TaskFiles {
     async describe(name, { signal } = {}) {
       if (!scriptNamePattern.test(name)) return undefined;
       for (;;) {
-        const head = await container.head(name, { signal });
+        const head = await container.head(folder + name, { signal });
         if (head === undefined) return undefined;
         try {
           const sha256 = await sha256Of(name, head, signal);
@@ -79,20 +81,22 @@ export function azureTaskFiles(container: BlobContainer): TaskFiles {
       checkTaskFileSize(name, body.length);
       if (ifMatch !== undefined && !etagPattern.test(ifMatch)) return false;
       const sha256 = createHash('sha256').update(body).digest('hex');
-      const put = await container.put(name, body, { metadata: { sha256 }, ifMatch, ifNoneMatch, signal });
+      const put = await container.put(folder + name, body, { metadata: { sha256 }, ifMatch, ifNoneMatch, signal });
       return put === false ? false : infoOf(name, put);
     },
 
-    async *list({ signal } = {}) {
-      for await (const blob of container.list('', { signal }))
-        if (scriptNamePattern.test(blob.name)) yield infoOf(blob.name, blob);
+    async *list({ prefix = '', signal } = {}) {
+      for await (const blob of container.list(folder + prefix, { signal })) {
+        const name = blob.name.slice(folder.length);
+        if (scriptNamePattern.test(name)) yield infoOf(name, blob);
+      }
     },
 
     async delete(name, { ifMatch, signal } = {}) {
       if (!scriptNamePattern.test(name)) return true;
       if (ifMatch !== undefined && !etagPattern.test(ifMatch))
-        return (await container.head(name, { signal })) === undefined;
-      return container.remove(name, { ifMatch, signal });
+        return (await container.head(folder + name, { signal })) === undefined;
+      return container.remove(folder + name, { ifMatch, signal });
     },
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ErrandError } from '../contract/errors.ts';
 import { limits } from '../contract/limits.ts';
 import { scriptNamePattern } from '../contract/names.ts';
+import type { ExchangePlan } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import { copyFile } from './copy-file.ts';
 import { syncDirectory, unfinishedName } from './durable-file.ts';
@@ -13,7 +14,7 @@ import { removeTree } from './remove-tree.ts';
 
 export interface ExecutableCache {
   /** A directory with nothing but this executable in it, read-only. Throws `executableMissing` where no such content is to be had. */
-  provide(executable: { name: string; sha256: string }, options?: Cancelable): Promise<string>;
+  provide(executable: ExchangePlan['executable'], options?: Cancelable): Promise<string>;
 }
 
 const sha256Pattern = /^[a-f0-9]{64}$/;
@@ -24,11 +25,14 @@ const sha256Pattern = /^[a-f0-9]{64}$/;
  */
 export function executableCache(options: {
   directory: string;
-  source: string;
+  /** Where the executables are that definitions name. */
+  tasks: string;
+  /** Where earlier ones are kept. */
+  versions: string;
   hashes: FileHashes;
   lock: ProcessLock;
 }): ExecutableCache {
-  const { directory, source, hashes, lock } = options;
+  const { directory, tasks, versions, hashes, lock } = options;
 
   async function isIntact(path: string, sha256: string, signal: AbortSignal | undefined): Promise<boolean> {
     const file = await openFlat(path);
@@ -44,30 +48,41 @@ export function executableCache(options: {
 
   async function fill(
     unfinished: string,
-    name: string,
-    sha256: string,
+    { name, sha256, kept }: ExchangePlan['executable'],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const file = await openFlat(join(source, name));
-    if (file.kind !== 'open') throw missing(name, file.kind === 'refused' ? file.why : 'it is not there');
-    try {
-      const copied = await copyFile(file.handle, join(unfinished, name), {
-        maximumBytes: limits.executableBytes,
-        mode: 0o555,
-        signal,
-      });
-      if (copied.sha256 !== sha256)
-        throw missing(name, `its SHA-256 is ${copied.sha256} now, the run was accepted with ${sha256}`);
-    } finally {
-      await file.handle.close();
+    const target = join(unfinished, name);
+    const why = await copied(join(tasks, name), target, sha256, signal);
+    if (why !== undefined) {
+      await removeTree(target);
+      if ((await copied(join(versions, kept), target, sha256, signal)) !== undefined) throw missing(name, why);
     }
     await syncDirectory(unfinished);
     await chmod(unfinished, 0o555);
   }
 
+  /** Why what lies there is not what is wanted; undefined where it was copied. */
+  async function copied(
+    source: string,
+    target: string,
+    sha256: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const file = await openFlat(source);
+    if (file.kind !== 'open') return file.kind === 'refused' ? file.why : 'it is not there';
+    try {
+      const copy = await copyFile(file.handle, target, { maximumBytes: limits.executableBytes, mode: 0o555, signal });
+      if (copy.sha256 === sha256) return undefined;
+      return `its SHA-256 is ${copy.sha256} now, the run was accepted with ${sha256}`;
+    } finally {
+      await file.handle.close();
+    }
+  }
+
   return {
-    async provide({ name, sha256 }, { signal } = {}) {
-      if (!scriptNamePattern.test(name) || !sha256Pattern.test(sha256)) {
+    async provide(executable, { signal } = {}) {
+      const { name, sha256, kept } = executable;
+      if (!scriptNamePattern.test(name) || !scriptNamePattern.test(kept) || !sha256Pattern.test(sha256)) {
         throw new TypeError(`${JSON.stringify(name)} with ${sha256} is no executable`);
       }
       const entry = join(directory, `${sha256}-${name}`);
@@ -79,7 +94,7 @@ export function executableCache(options: {
           const unfinished = join(directory, unfinishedName());
           await mkdir(unfinished, { mode: 0o700 });
           try {
-            await fill(unfinished, name, sha256, signal);
+            await fill(unfinished, executable, signal);
             await removeTree(entry);
             await rename(unfinished, entry);
             await syncDirectory(directory);

@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { runIdPattern } from '../contract/names.ts';
 import type { Clock } from '../core/clock.ts';
 import { silentLogger, type Logger } from '../core/logger.ts';
-import type { ArtifactStore } from '../core/ports/artifact-store.ts';
+import type { ArtifactStore, FileFolder } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import { unfinishedPrefix, writeUnfinished } from './durable-file.ts';
 import { checkRunId } from './exchange-paths.ts';
@@ -32,20 +32,19 @@ export function filesystemArtifacts(options: FilesystemArtifactsOptions): Artifa
   const { clock, hostPath, logger = silentLogger } = options;
   const directory = resolve(options.directory);
   const tasks = join(directory, 'tasks');
+  const versions = join(directory, 'versions');
   const cacheDirectory = join(directory, 'cache');
   const exchanges = join(directory, 'exchanges');
   const runs = join(directory, 'runs');
   const hashes = fileHashes(clock);
   const lock = processLock(join(directory, '.lock'), clock);
-  const files = taskFiles({ directory: tasks, lock, hashes, logger });
-  const cache = executableCache({ directory: cacheDirectory, source: tasks, hashes, lock });
+  const cache = executableCache({ directory: cacheDirectory, tasks, versions, hashes, lock });
   let made: Promise<void> | undefined;
 
   async function make(): Promise<void> {
-    for (const path of [directory, tasks, cacheDirectory, exchanges, runs])
+    for (const path of [directory, tasks, versions, cacheDirectory, exchanges, runs])
       await mkdir(path, { recursive: true, mode: 0o700 });
-    await removeAbandoned(tasks);
-    await removeAbandoned(cacheDirectory);
+    for (const path of [tasks, versions, cacheDirectory]) await removeAbandoned(path);
   }
 
   async function removeAbandoned(path: string): Promise<void> {
@@ -69,22 +68,30 @@ export function filesystemArtifacts(options: FilesystemArtifactsOptions): Artifa
     }
   }
 
+  function folder(path: string): FileFolder {
+    const files = taskFiles({ directory: path, lock, hashes, logger });
+    return {
+      get: (name, given) => guard(() => files.get(name, given), given),
+      describe: (name, given) => guard(() => files.describe(name, given), given),
+      put: (name, body, given) => guard(() => files.put(name, body, given), given),
+      delete: (name, given) => guard(() => files.delete(name, given), given),
+
+      async *list(given) {
+        await guard(() => Promise.resolve(), given);
+        try {
+          yield* files.list(given);
+        } catch (error) {
+          throw artifactsError(error, directory);
+        }
+      },
+    };
+  }
+
   const onHost = (path: string): string => (hostPath === undefined ? path : join(hostPath, relative(directory, path)));
 
   return {
-    get: (name, given) => guard(() => files.get(name, given), given),
-    describe: (name, given) => guard(() => files.describe(name, given), given),
-    put: (name, body, given) => guard(() => files.put(name, body, given), given),
-    delete: (name, given) => guard(() => files.delete(name, given), given),
-
-    async *list(given) {
-      await guard(() => Promise.resolve(), given);
-      try {
-        yield* files.list(given);
-      } catch (error) {
-        throw artifactsError(error, directory);
-      }
-    },
+    ...folder(tasks),
+    versions: folder(versions),
 
     exchange: (ref) => filesystemExchange(ref, { directory, cache, clock, logger, onHost, guard }),
 

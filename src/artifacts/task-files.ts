@@ -4,15 +4,13 @@ import { ErrandError } from '../contract/errors.ts';
 import { scriptNamePattern } from '../contract/names.ts';
 import { instant } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
-import type { ArtifactInfo, ArtifactStore } from '../core/ports/artifact-store.ts';
+import type { ArtifactInfo, FileFolder } from '../core/ports/artifact-store.ts';
 import { createFile, syncDirectory, writeUnfinished } from './durable-file.ts';
 import { unlessMissing } from './file-errors.ts';
 import type { FileHashes } from './file-hashes.ts';
 import { openFlat, readRange } from './flat-file.ts';
 import type { ProcessLock } from './process-lock.ts';
 import { checkTaskFileName, checkTaskFileSize } from './task-file-errors.ts';
-
-export type TaskFiles = Pick<ArtifactStore, 'get' | 'describe' | 'put' | 'list' | 'delete'>;
 
 /**
  * The folder of definitions and executables. People may put files there with the tools they know, so ETags are hashes of the content: a file
@@ -23,7 +21,7 @@ export function taskFiles(options: {
   lock: ProcessLock;
   hashes: FileHashes;
   logger: Logger;
-}): TaskFiles {
+}): FileFolder {
   const { directory, hashes, logger, lock } = options;
 
   async function opened(name: string) {
@@ -95,9 +93,10 @@ export function taskFiles(options: {
       }
     },
 
-    async *list({ signal } = {}) {
+    async *list({ prefix = '', signal } = {}) {
       for (const name of (await readdir(directory)).toSorted()) {
         signal?.throwIfAborted();
+        if (!name.startsWith(prefix)) continue;
         const info = await describe(name, signal);
         if (info !== undefined)
           yield { name: info.name, etag: info.etag, bytes: info.bytes, modifiedAt: info.modifiedAt };

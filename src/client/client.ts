@@ -1,5 +1,5 @@
 import { routes } from '../contract/routes.ts';
-import type { Plan, RunPage, RunState, RunView, TaskSummary } from '../contract/run.ts';
+import type { Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
 import type { rerunRequestSchema, RunRequestBody } from '../contract/run-request.ts';
 import type { TaskDefinitionDocument } from '../contract/task-definition.ts';
 import { follow, type FollowOptions, type RunEvent } from './follow.ts';
@@ -35,6 +35,8 @@ export interface Task {
   etag: string;
   /** Undefined where the file is missing. */
   executable?: RunView['executable'];
+  /** The task by its content. Undefined where the executable is missing. */
+  version?: string;
 }
 
 export type RerunBody = (typeof rerunRequestSchema)['_input'];
@@ -54,7 +56,7 @@ export interface Client {
   /** The log as it is now, of the last attempt unless said otherwise. */
   log(id: string, options?: Signaled & { attempt?: number | undefined }): Promise<Response>;
   cancel(id: string, options?: Signaled): Promise<RunView>;
-  /** The same task with the same values, but for those given. Secrets have to be given again. */
+  /** The same task, of now or of then, with the same values but for those given. Secrets have to be given again. */
   rerun(id: string, request?: RerunBody, options?: Keyed): Promise<RunView>;
   /** Writes down what really came of a lost run. */
   resolve(id: string, request: { outcome: 'succeeded' | 'failed'; note: string }, options?: Signaled): Promise<RunView>;
@@ -62,6 +64,15 @@ export interface Client {
   plan(request: RunRequestBody, options?: Signaled): Promise<Plan>;
   tasks(options?: Signaled): Promise<TaskSummary[]>;
   task(name: string, options?: Signaled): Promise<Task>;
+  /** What was pushed, the latest first. */
+  versions(name: string, options?: Signaled): Promise<TaskVersion[]>;
+  version(
+    name: string,
+    version: string,
+    options?: Signaled,
+  ): Promise<TaskVersion & { document: TaskDefinitionDocument }>;
+  /** The executable of a task, of now or of a version. */
+  executable(name: string, options?: Signaled & { version?: string | undefined }): Promise<Response>;
   /** JSON Schema (2020-12) of a task's parameters. */
   schema(name: string, options?: Signaled): Promise<Record<string, unknown>>;
   /** Stores a task. Without an executable the one that is there stays. `ifMatch`: the ETag that it must still have. */
@@ -130,6 +141,14 @@ export function createClient(options: ClientOptions): Client {
       json(path('planTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
     tasks: async ({ signal } = {}) => (await json<{ tasks: TaskSummary[] }>(path('listTasks'), { signal })).tasks,
     task: (name, { signal } = {}) => json(path('getTask', { name }), { signal }),
+    versions: async (name, { signal } = {}) =>
+      (await json<{ versions: TaskVersion[] }>(path('listTaskVersions', { name }), { signal })).versions,
+    version: (name, version, { signal } = {}) => json(path('getTaskVersion', { name, version }), { signal }),
+    executable: (name, { version, signal } = {}) =>
+      send(path('getTaskExecutable', { name }), {
+        query: version === undefined ? [] : [['version', version]],
+        signal,
+      }),
     schema: (name, { signal } = {}) => json(path('getTaskSchema', { name }), { signal }),
     push: (name, document, { executable, ifMatch, signal } = {}) =>
       json(path('putTask', { name }), {

@@ -24,6 +24,7 @@ export const errorTable = {
   hostNotAllowed: row(403, false, 'caller', 'The Host header is not of this machine'),
   originNotAllowed: row(403, false, 'caller', 'The request comes from a foreign web page'),
   taskNotFound: row(404, false, 'caller', 'There is no such task'),
+  versionNotFound: row(404, false, 'caller', 'The task has no such version'),
   runNotFound: row(404, false, 'caller', 'There is no such run'),
   attemptNotFound: row(404, false, 'caller', 'The run has no such attempt'),
   outputNotFound: row(404, false, 'caller', 'The run left no such file'),

@@ -46,6 +46,9 @@ export const rerunRequestSchema = z
   .strictObject({
     parameters: requestParametersSchema.default([]),
     labels: labelsSchema.optional(),
+    version: z.enum(['latest', 'same']).default('latest').meta({
+      description: 'The task as it is now, or definition and executable as they were in the earlier run',
+    }),
   })
   .meta({ id: 'RerunRequest' });
 

@@ -139,6 +139,10 @@ export const runSchema = z
       .object({ outcome: z.enum(['succeeded', 'failed']), note: z.string(), by: z.string(), at: instant })
       .optional(),
     rerunOf: z.string().optional(),
+    taskVersion: z
+      .string()
+      .optional()
+      .meta({ description: 'Of the task by its content, as GET /api/tasks/{name}/versions lists them' }),
     cost: receiptSchema
       .optional()
       .meta({ description: 'What it has cost so far; only on platforms that have a price' }),
@@ -173,6 +177,16 @@ export const planSchema = z
   .meta({ id: 'Plan' });
 
 export type Plan = z.infer<typeof planSchema>;
+
+export const taskVersionSchema = z
+  .object({
+    version: z.string().meta({ description: 'The task by its content: 16 hexadecimal digits' }),
+    keptAt: instant.meta({ description: 'When it was last pushed' }),
+    executable: z.object({ name: z.string(), sha256: z.string(), bytes: z.int().min(0) }),
+  })
+  .meta({ id: 'TaskVersion' });
+
+export type TaskVersion = z.infer<typeof taskVersionSchema>;
 
 export const taskSummarySchema = z
   .object({

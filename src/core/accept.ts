@@ -7,16 +7,24 @@ import { platformProblems } from './check-definition.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
 import { quote, secondsFor } from './cost.ts';
-import type { Definitions } from './definitions.ts';
+import type { Definitions, StoredTask } from './definitions.ts';
 import { checkParameters, type CheckedParameters } from './parameters.ts';
 import { summary } from './problems.ts';
 import type { QueuedRun, RunRecord } from './run-record.ts';
 import { slotHolder } from './slot-holder.ts';
+import { keptName, versionOf } from './versions.ts';
 
 export interface Asker {
   /** Name of the API key; scopes idempotency keys. */
   principal: string;
   idempotencyKey?: string | undefined;
+}
+
+/** What a rerun takes over from the earlier run. */
+export interface Earlier {
+  id: string;
+  /** Definition and executable are those of the earlier run, unless the task is gone or switched off by now. */
+  version?: Pick<RunRecord, 'definition' | 'executable' | 'taskVersion'>;
 }
 
 export interface Accepted {
@@ -30,6 +38,7 @@ const firstTerm = 1;
 interface Resolved {
   definition: TaskDefinition;
   executable: RunRecord['executable'];
+  taskVersion?: string | undefined;
   checked: CheckedParameters;
 }
 
@@ -43,10 +52,10 @@ export async function accept(
   definitions: Definitions,
   request: RunRequest,
   asker: Asker,
-  rerunOf?: string,
+  earlierRun?: Earlier,
 ): Promise<Accepted> {
   const { storage, clock, sealer, queue, policy } = context;
-  const requestHash = sealer.mac(canonical(request));
+  const requestHash = sealer.mac(canonical(request, earlierRun?.version));
   const key = asker.idempotencyKey === undefined ? undefined : hashedKey(asker.principal, asker.idempotencyKey);
   if (key !== undefined) {
     const earlier = await storage.getKey(key);
@@ -54,7 +63,12 @@ export async function accept(
     if (run !== undefined) return { run, created: false };
   }
 
-  const { definition, executable, checked } = await resolve(context, definitions, request);
+  const { definition, executable, taskVersion, checked } = await resolve(
+    context,
+    definitions,
+    request,
+    earlierRun?.version,
+  );
   const now = clock.now();
   let id = context.newId();
   if (key !== undefined) {
@@ -82,7 +96,8 @@ export async function accept(
     executable,
     ...(Object.keys(checked.secrets).length === 0 ? {} : { secrets: sealer.seal(checked.secrets, id) }),
     attempts: [],
-    ...(rerunOf === undefined ? {} : { rerunOf }),
+    ...(earlierRun === undefined ? {} : { rerunOf: earlierRun.id }),
+    ...(taskVersion === undefined ? {} : { taskVersion }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     slots,
     slotTerm: firstTerm,
@@ -143,9 +158,15 @@ export async function plan(context: Context, definitions: Definitions, request: 
   };
 }
 
-async function resolve(context: Context, definitions: Definitions, request: RunRequest): Promise<Resolved> {
-  const { definition: stored } = await definitions.load(request.taskName);
-  if (!stored.enabled)
+async function resolve(
+  context: Context,
+  definitions: Definitions,
+  request: RunRequest,
+  version?: Earlier['version'],
+): Promise<Resolved> {
+  const current = await definitions.load(request.taskName);
+  const stored = version?.definition ?? current.definition;
+  if (!current.definition.enabled)
     throw new ErrandError(
       'taskDisabled',
       `${stored.taskName} is switched off by its author: "enabled" is false in its definition`,
@@ -169,27 +190,53 @@ async function resolve(context: Context, definitions: Definitions, request: RunR
   ];
   if (problems.length > 0) throw new ErrandError('invalidRequest', summary(problems), { problems });
 
-  const found = await context.artifacts.describe(stored.scriptName);
-  if (found === undefined)
-    throw new ErrandError(
-      'executableMissing',
-      `${stored.taskName} names the executable ${stored.scriptName}, which is not there: push the task again`,
-    );
-  if (stored.sha256 !== undefined && stored.sha256 !== found.sha256) {
-    throw new ErrandError(
-      'executableMissing',
-      `${stored.scriptName} is not what ${stored.taskName} pins: its SHA-256 is ${found.sha256}, the definition says ${stored.sha256}. Push the task again`,
-    );
-  }
+  const { executable, taskVersion } = version ?? (await pinned(context, current));
+  if (version !== undefined) await checkKept(context, stored.taskName, version);
   const definition = {
     ...shortened,
     timeouts: { ...shortened.timeouts, ...('limit' in affordable ? affordable.limit : {}) },
   };
   return {
     definition,
-    executable: { name: found.name, sha256: found.sha256, etag: found.etag, bytes: found.bytes },
+    executable,
+    taskVersion,
     checked,
   };
+}
+
+/** The executable as it is now, and the version that task and executable make. */
+async function pinned(
+  { artifacts }: Context,
+  { definition, document }: StoredTask,
+): Promise<Pick<Resolved, 'executable' | 'taskVersion'>> {
+  const found = await artifacts.describe(definition.scriptName);
+  if (found === undefined)
+    throw new ErrandError(
+      'executableMissing',
+      `${definition.taskName} names the executable ${definition.scriptName}, which is not there: push the task again`,
+    );
+  if (definition.sha256 !== undefined && definition.sha256 !== found.sha256) {
+    throw new ErrandError(
+      'executableMissing',
+      `${definition.scriptName} is not what ${definition.taskName} pins: its SHA-256 is ${found.sha256}, the definition says ${definition.sha256}. Push the task again`,
+    );
+  }
+  const { modifiedAt: _, ...executable } = found;
+  return { executable, taskVersion: versionOf(document, found.sha256) };
+}
+
+/** Better refused now than when the container is created. */
+async function checkKept(
+  { artifacts }: Context,
+  taskName: string,
+  { executable, taskVersion = '' }: NonNullable<Earlier['version']>,
+): Promise<void> {
+  if ((await artifacts.describe(executable.name))?.sha256 === executable.sha256) return;
+  if ((await artifacts.versions.describe(keptName(taskName, taskVersion)))?.sha256 === executable.sha256) return;
+  throw new ErrandError(
+    'executableMissing',
+    `the executable of that run, ${executable.name} with the SHA-256 ${executable.sha256}, is no longer kept: rerun with the latest version, or push the earlier one again`,
+  );
 }
 
 function timeoutProblems(definition: TaskDefinition, request: RunRequest): Problem[] {
@@ -270,7 +317,7 @@ async function sameRequest(
   return context.storage.getRun(claimed.runId);
 }
 
-function canonical(request: RunRequest): string {
+function canonical(request: RunRequest, version: Earlier['version']): string {
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
   const sorted = (fields: object) => Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([
@@ -279,6 +326,7 @@ function canonical(request: RunRequest): string {
     sorted(request.labels),
     sorted(defined(request.timeouts)),
     ...(request.maxCost === undefined ? [] : [request.maxCost]),
+    ...(version === undefined ? [] : [version.taskVersion, version.executable.sha256]),
   ]);
 }
 

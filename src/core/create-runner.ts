@@ -8,6 +8,7 @@ import type { Exchange, ExchangePlan, FenceReason } from './ports/artifact-store
 import { NoCapacity, StartRefused, type CreatedRunner, type RunnerSpec } from './ports/runner-driver.ts';
 import { currentAttempt, lastAttempt, type AttemptRecord, type RunRecord, type StartingRun } from './run-record.ts';
 import { withAttempt } from './transition.ts';
+import { keptName } from './versions.ts';
 
 /**
  * Creates the container of an attempt. Called once, by whoever won the compare-and-swap that opened it. Nothing here is repeated: where an answer
@@ -55,7 +56,7 @@ async function prepare(context: Context, run: StartingRun, exchange: Exchange, s
   const { timeouts, identity, allowUnfenced } = run.definition;
   const plan: ExchangePlan = {
     taskName: run.taskName,
-    executable: run.executable,
+    executable: { ...run.executable, kept: keptName(run.taskName, run.taskVersion ?? '') },
     view: context.driver.capabilities.view,
     runSeconds: timeouts.runSeconds,
     graceSeconds: timeouts.graceSeconds,

@@ -6,6 +6,7 @@ import { checkDefinition, platformProblems } from './check-definition.ts';
 import type { ArtifactInfo, ArtifactStore } from './ports/artifact-store.ts';
 import type { RunnerDriver } from './ports/runner-driver.ts';
 import { summary } from './problems.ts';
+import { versions, type Versions } from './versions.ts';
 
 export interface StoredTask {
   definition: TaskDefinition;
@@ -27,7 +28,11 @@ export interface Definitions {
     conditions: { ifMatch?: string | undefined },
     signal?: AbortSignal,
   ): Promise<StoredTask>;
-  /** Removes the definition, and its executable where no other definition names it. */
+  /** What was pushed before. */
+  versions: Versions;
+  /** The executable that a definition names. Throws `executableMissing`. */
+  executable(scriptName: string, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Removes the definition with its versions, and its executable where no other definition names it. */
   remove(taskName: string, conditions: { ifMatch?: string | undefined }, signal?: AbortSignal): Promise<void>;
 }
 
@@ -38,6 +43,7 @@ export function definitions(
   driver: Pick<RunnerDriver, 'name' | 'capabilities'>,
 ): Definitions {
   const cache = new Map<string, StoredTask>();
+  const earlier = versions(artifacts);
 
   async function load(taskName: string, signal?: AbortSignal): Promise<StoredTask> {
     if (!taskNamePattern.test(taskName)) throw notFound(taskName);
@@ -90,6 +96,7 @@ export function definitions(
   return {
     load,
     list,
+    versions: earlier,
     store: async (taskName, document, executable, { ifMatch }, signal) => {
       const definition = check(taskName, document);
       const problems = platformProblems(definition, driver.name, driver.capabilities);
@@ -97,19 +104,23 @@ export function definitions(
         throw new ErrandError('invalidDefinition', `${taskName} cannot run on ${driver.name}: ${summary(problems)}`, {
           problems,
         });
-      if (executable === undefined && (await artifacts.describe(definition.scriptName, { signal })) === undefined) {
+      const { scriptName } = definition;
+      // The executable goes first: a definition must never name one that is not there.
+      if (executable !== undefined) await artifacts.put(scriptName, executable, { signal });
+      const there = await artifacts.describe(scriptName, { signal });
+      if (there === undefined)
         throw new ErrandError(
           'executableMissing',
-          `there is no executable ${definition.scriptName} yet: send it along with the definition`,
+          `there is no executable ${scriptName} yet: send it along with the definition`,
         );
-      }
-      // The executable goes first: a definition must never name one that is not there.
-      if (executable !== undefined) await artifacts.put(definition.scriptName, executable, { signal });
-      const body = Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
-      const info = await artifacts.put(fileName(taskName), body, { ifMatch, signal });
+      const text = Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+      const info = await artifacts.put(fileName(taskName), text, { ifMatch, signal });
       if (info === false) throw changed(taskName);
       const stored: StoredTask = { definition, document, etag: info.etag };
       cache.set(taskName, stored);
+      // Last, so that a version is what the task has been. Where this is cut off, the next push of the same keeps it.
+      const body = executable === undefined ? () => content(scriptName, signal) : async () => executable;
+      await earlier.keep(taskName, document, { name: scriptName, sha256: there.sha256, body }, signal);
       return stored;
     },
     remove: async (taskName, { ifMatch }, signal) => {
@@ -120,8 +131,16 @@ export function definitions(
       if (!(await artifacts.delete(file, { ifMatch, signal }))) throw changed(taskName);
       cache.delete(taskName);
       if (script !== undefined && !(await isNamed(script, signal))) await artifacts.delete(script, { signal });
+      await earlier.removeAll(taskName, signal);
     },
+    executable: content,
   };
+
+  async function content(scriptName: string, signal?: AbortSignal): Promise<Uint8Array> {
+    const found = await artifacts.get(scriptName, { signal });
+    if (found !== undefined && !found.unchanged) return found.body;
+    throw new ErrandError('executableMissing', `the executable ${scriptName} is not there: push the task again`);
+  }
 
   async function isNamed(script: string, signal?: AbortSignal): Promise<boolean> {
     for await (const { name } of artifacts.list({ signal })) {

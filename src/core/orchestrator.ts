@@ -1,7 +1,7 @@
 import { ErrandError } from '../contract/errors.ts';
 import type { Plan, RunView } from '../contract/run.ts';
 import type { RerunRequest, ResolveRequest, RunRequest } from '../contract/run-request.ts';
-import { accept, plan, type Accepted, type Asker } from './accept.ts';
+import { accept, plan, type Accepted, type Asker, type Earlier } from './accept.ts';
 import { amend } from './amend.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
@@ -25,7 +25,7 @@ export interface Orchestrator {
   definitions: Definitions;
   accept(request: RunRequest, asker: Asker): Promise<Accepted>;
   plan(request: RunRequest): Promise<Plan>;
-  /** The same task again: values of the earlier run, replaced by those given. Secrets are not kept, so they must be given. */
+  /** The same task again, as it is now or as it was: values of the earlier run, replaced by those given. Secrets are not kept, so they must be given. */
   rerun(runId: string, request: RerunRequest, asker: Asker): Promise<Accepted>;
   /** Asks a run to end. A run that has ended stays as it is. */
   cancel(runId: string, by: string): Promise<RunRecord>;
@@ -130,7 +130,10 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
         labels: request.labels ?? earlier.labels,
         timeouts: {},
       };
-      const accepted = await accept(context, tasks, again, asker, earlier.id);
+      const accepted = await accept(context, tasks, again, asker, {
+        id: earlier.id,
+        ...(request.version === 'same' ? { version: asItWas(earlier) } : {}),
+      });
       await looks.look(accepted.run.id);
       return accepted;
     },
@@ -198,6 +201,11 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       await Promise.all(loops);
     },
   };
+}
+
+/** Time limits that were shortened for the earlier run alone stay with it: they are a part of its definition. */
+function asItWas({ definition, executable, taskVersion }: RunRecord): NonNullable<Earlier['version']> {
+  return { definition, executable, ...(taskVersion === undefined ? {} : { taskVersion }) };
 }
 
 /** Resolves when the run changed in this process, when the time is over, or with the signal. */

@@ -80,6 +80,8 @@ interface RunBase {
   cancel?: { by: string; at: Instant };
   resolution?: { outcome: 'succeeded' | 'failed'; note: string; by: string; at: Instant };
   rerunOf?: string;
+  /** See `versionOf`. Not in records of earlier Errands. */
+  taskVersion?: string;
   /** By the price list of the time. */
   cost?: Receipt;
   /** The key under which the record is found again, for its removal. */

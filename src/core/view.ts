@@ -38,6 +38,7 @@ export function toView(run: RunRecord, position?: number): RunView {
     ...(run.cancel === undefined ? {} : { cancel: run.cancel }),
     ...(run.resolution === undefined ? {} : { resolution: run.resolution }),
     ...(run.rerunOf === undefined ? {} : { rerunOf: run.rerunOf }),
+    ...(run.taskVersion === undefined ? {} : { taskVersion: run.taskVersion }),
     ...(run.cost === undefined ? {} : { cost: run.cost }),
     executable: run.executable,
     definition: run.definition,

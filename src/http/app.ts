@@ -13,6 +13,7 @@ import { problemResponse } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { runHandlers } from './runs.ts';
 import { securityHeaders } from './security-headers.ts';
+import { taskVersionHandlers } from './task-versions.ts';
 import { taskHandlers } from './tasks.ts';
 
 /** The API as one `fetch(Request)`. Every address of the route table has its handler here, and no other is served: each is let in by its scope. */
@@ -24,6 +25,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     ...logHandlers(options),
     ...outputHandlers(options),
     ...taskHandlers(options),
+    ...taskVersionHandlers(options),
     ...operationHandlers(options, metrics),
   };
 

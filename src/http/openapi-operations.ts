@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../contract/errors.ts';
 import { limits } from '../contract/limits.ts';
 import { runStates } from '../contract/run.ts';
+import { keptVersions } from '../core/versions.ts';
 import type { RouteName } from './handlers.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -74,9 +75,11 @@ export const apiSchemas: Readonly<Record<string, Schema>> = {
       document: { ...ref('TaskDefinition'), description: 'As its author wrote it' },
       etag: text,
       executable: { ...executable, description: 'Missing where the file is' },
+      version: { ...text, description: 'The task by its content; missing where the executable is' },
     },
     required: ['document', 'etag'],
   },
+  TaskVersionList: { type: 'object', properties: { versions: list(ref('TaskVersion')) }, required: ['versions'] },
   TaskList: { type: 'object', properties: { tasks: list(ref('TaskSummary')) }, required: ['tasks'] },
   Status: {
     type: 'object',
@@ -235,6 +238,46 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     headers: { 'If-Match': 'The ETag that the task must still have; * asks that there is one' },
     answers: { 204: { description: 'Removed' } },
     errors: ['taskNotFound', 'preconditionFailed', 'invalidRequest'],
+  },
+  getTaskExecutable: {
+    summary: 'Fetch the executable of a task',
+    description:
+      'Needs the scope to write tasks: who may run a task learns what it takes, not what its authors put into it.',
+    tag: 'tasks',
+    query: { version: { description: 'That of this version; otherwise the one of now', schema: text } },
+    answers: {
+      200: {
+        description: 'Its bytes; the ETag is their SHA-256',
+        content: { 'application/octet-stream': { type: 'string', format: 'binary' } },
+        headers: { ETag: 'SHA-256 of the executable' },
+      },
+    },
+    errors: ['taskNotFound', 'invalidDefinition', 'executableMissing', 'versionNotFound'],
+  },
+  listTaskVersions: {
+    summary: 'List the versions of a task that were pushed, the latest first',
+    description: `A version is a task by its content. The latest ${keptVersions} are kept; what was put beside the definitions by hand is none.`,
+    tag: 'tasks',
+    answers: { 200: { description: 'The versions', content: json('TaskVersionList') } },
+    errors: ['taskNotFound', 'invalidDefinition'],
+  },
+  getTaskVersion: {
+    summary: 'Read a version of a task',
+    tag: 'tasks',
+    answers: {
+      200: {
+        description: 'The version, with its document',
+        content: {
+          'application/json': {
+            allOf: [
+              ref('TaskVersion'),
+              { type: 'object', properties: { document: ref('TaskDefinition') }, required: ['document'] },
+            ],
+          },
+        },
+      },
+    },
+    errors: ['taskNotFound', 'invalidDefinition', 'versionNotFound'],
   },
   getTaskSchema: {
     summary: 'JSON Schema (2020-12) of the parameters of a task',

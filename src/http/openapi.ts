@@ -8,6 +8,7 @@ import {
   runPageSchema,
   runSchema,
   taskSummarySchema,
+  taskVersionSchema,
   waitingSchema,
 } from '../contract/run.ts';
 import { rerunRequestSchema, resolveRequestSchema, runRequestSchema } from '../contract/run-request.ts';
@@ -148,6 +149,7 @@ for (const [id, schema] of Object.entries({
   TaskDefinition: taskDefinitionSchema,
   TaskParameter: parameterSchema,
   TaskSummary: taskSummarySchema,
+  TaskVersion: taskVersionSchema,
   RunRequest: runRequestSchema,
   RerunRequest: rerunRequestSchema,
   ResolveRequest: resolveRequestSchema,

@@ -3,12 +3,13 @@ import { ErrandError } from '../contract/errors.ts';
 import { runRequestSchema } from '../contract/run-request.ts';
 import type { StoredTask } from '../core/definitions.ts';
 import { parameterSchema } from '../core/parameter-schema.ts';
+import { versionOf } from '../core/versions.ts';
 import type { AppEnv, AppOptions } from './app-options.ts';
 import { maySee } from './auth.ts';
 import { checked, invalidRequest, readJson } from './body.ts';
 import type { Handlers } from './handlers.ts';
 import { readPush } from './push.ts';
-import { pathPart } from './visible-run.ts';
+import { visibleTask } from './visible-task.ts';
 
 type Names = 'listTasks' | 'getTask' | 'putTask' | 'deleteTask' | 'getTaskSchema' | 'planTask';
 
@@ -29,7 +30,8 @@ export function taskHandlers(options: AppOptions): Handlers<Names> {
         ? undefined
         : { name: found.name, sha256: found.sha256, etag: found.etag, bytes: found.bytes };
     c.header('ETag', `"${etag}"`);
-    return c.json({ document, etag, ...(executable === undefined ? {} : { executable }) }, status);
+    const version = executable === undefined ? {} : { executable, version: versionOf(document, executable.sha256) };
+    return c.json({ document, etag, ...version }, status);
   }
 
   /** Whether there is a definition by this name, be it valid or not. */
@@ -105,13 +107,4 @@ export function taskHandlers(options: AppOptions): Handlers<Names> {
       return c.json(await orchestrator.plan({ taskName, ...checked(planRequestSchema, body) }));
     },
   };
-}
-
-function visibleTask(c: Context<AppEnv>): string {
-  const name = pathPart(c, 'name');
-  if (maySee(c.get('principal'), name)) return name;
-  throw new ErrandError(
-    'taskNotFound',
-    `there is no task ${JSON.stringify(name.slice(0, 80))}: "errand tasks" lists those that there are, "errand push" adds one`,
-  );
 }

@@ -137,6 +137,27 @@ export function artifactStoreConformance(
     );
 
     test(
+      'keeps versions apart from what people see, with the same rules',
+      fresh(async ({ store, second }) => {
+        await store.put('T.json', bytesOf('now'));
+        await store.versions.put('T.1.json', bytesOf('then'));
+        await store.versions.put('T.1.executable', bytesOf('#!'));
+        await store.versions.put('TT.1.json', bytesOf('another'));
+        expect((await listed(second)).map((info) => info.name)).toEqual(['T.json']);
+        const kept: string[] = [];
+        for await (const { name: each } of second.versions.list({ prefix: 'T.' })) kept.push(each);
+        expect(kept).toEqual(['T.1.executable', 'T.1.json']);
+        expect(await second.versions.get('T.json')).toBeUndefined();
+        const got = await second.versions.get('T.1.json');
+        expect(got?.unchanged === false && textOf(got.body)).toBe('then');
+        expect(await store.versions.put('T.1.json', bytesOf('x'), { ifNoneMatch: '*' })).toBe(false);
+        await store.versions.delete('T.1.json');
+        expect(await second.versions.describe('T.1.json')).toBeUndefined();
+        expect(await second.describe('T.json')).toMatchObject({ bytes: 3 });
+      }),
+    );
+
+    test(
       'forgets a run without a trace, and knows which runs it has',
       fresh(async ({ store, second, runner }) => {
         const runs = async (): Promise<string[]> => {

@@ -133,6 +133,20 @@ export function exchangeConformance(
   );
 
   test(
+    'gives out what is kept of an earlier version, where the executable is another by now',
+    fresh(async ({ store }) => {
+      const pinned = '#!/bin/sh\necho pinned\n';
+      const plan = samplePlan('task.sh', pinned);
+      const open = (number: number) => store.exchange(sampleAttempt(number)).open(plan);
+      await store.put('task.sh', bytesOf('#!/bin/sh\necho changed\n'));
+      await store.versions.put(plan.executable.kept, bytesOf('#!/bin/sh\necho another\n'));
+      await expect(open(1)).rejects.toMatchObject({ code: 'executableMissing' });
+      await store.versions.put(plan.executable.kept, bytesOf(pinned));
+      expect((await open(1)).kind).toMatch(/directory|signedUrls/);
+    }),
+  );
+
+  test(
     'knows a result from what only looks like one',
     fresh(async ({ store, runner }) => {
       const exchange = store.exchange(sampleAttempt(1));

@@ -33,7 +33,7 @@ export const sampleInstant = (seconds: number): string => instant(sampleEpoch + 
 export function samplePlan(name: string, text: string, changes: Partial<ExchangePlan> = {}): ExchangePlan {
   return {
     taskName: 'StopVM',
-    executable: { name, sha256: sha256Of(text), etag: '' },
+    executable: { name, sha256: sha256Of(text), etag: '', kept: `kept-${name}` },
     view: 'mounted',
     runSeconds: 60,
     graceSeconds: 5,

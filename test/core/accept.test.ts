@@ -238,14 +238,16 @@ test('a rerun takes the values of the earlier run, replaces those that are given
   ];
   const first = await errand.ask('T', { parameters, labels: { l: '1' } });
   const asker = { principal: 'bob' };
-  await expect(errand.orchestrator.rerun(first.id, { parameters: [] }, asker)).rejects.toMatchObject({
-    code: 'invalidRequest',
-  });
+  await expect(errand.orchestrator.rerun(first.id, { parameters: [], version: 'latest' }, asker)).rejects.toMatchObject(
+    {
+      code: 'invalidRequest',
+    },
+  );
   const given = [
     { name: 'B', value: 'c' },
     { name: 'Token', value: 'again' },
   ];
-  const { run } = await errand.orchestrator.rerun(first.id, { parameters: given }, asker);
+  const { run } = await errand.orchestrator.rerun(first.id, { parameters: given, version: 'latest' }, asker);
   await errand.settle();
   expect(run).toMatchObject({ rerunOf: first.id, requestedBy: 'bob', labels: { l: '1' } });
   expect(run.parameters).toEqual([

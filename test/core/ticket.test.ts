@@ -9,7 +9,7 @@ const attempt = { runId: '01jzzzzzzzzzzzzzzzzzzzzzzz', attempt: 2 };
 function plan(environment: Record<string, string>, changes: Partial<ExchangePlan> = {}): ExchangePlan {
   return {
     taskName: 'StopVM',
-    executable: { name: 'stop-vm.sh', sha256: 'ab'.repeat(32), etag: 'e' },
+    executable: { name: 'stop-vm.sh', sha256: 'ab'.repeat(32), etag: 'e', kept: 'k' },
     view: 'mounted',
     runSeconds: 3600,
     graceSeconds: 30,

@@ -124,6 +124,38 @@ export function tasksSuite(name: string, open: OpenDoor): void {
       ).toMatchObject({ code: 'bodyTooLarge' });
     });
 
+    test('a rerun takes the task as it is now, or as it was in the earlier run', async () => {
+      await pushScript(door.url, 'Versioned', 'echo one');
+      const { id } = await client.run({ taskName: 'Versioned' });
+      const first = await client.wait(id);
+      await pushScript(door.url, 'Versioned', 'echo two', { description: 'the second' });
+      const outcomes = await Promise.all(
+        (['same', 'latest'] as const).map(async (version) => client.wait((await client.rerun(id, { version })).id)),
+      );
+      const logs = await Promise.all(outcomes.map(async (run) => (await client.log(run.id)).text()));
+      expect(logs).toEqual(['one\n', 'two\n']);
+      const { version: current } = await client.task('Versioned');
+      expect(outcomes.map(({ taskVersion }) => taskVersion)).toEqual([first.taskVersion, current]);
+      expect((await client.versions('Versioned')).map(({ version }) => version)).toEqual([current, first.taskVersion]);
+
+      const earlier = await client.version('Versioned', first.taskVersion ?? '');
+      expect(earlier.document).not.toHaveProperty('description');
+      const executable = await client.executable('Versioned', { version: first.taskVersion });
+      expect(await executable.text()).toBe('#!/bin/sh\necho one\n');
+      expect(await (await client.executable('Versioned')).text()).toBe('#!/bin/sh\necho two\n');
+      for (const path of ['versions/0123456789abcdef', 'versions/..%2fx', 'executable?version=x'])
+        expect((await call(door.url, `/api/tasks/Versioned/${path}`)).json).toMatchObject({ code: 'versionNotFound' });
+
+      await client.removeTask('Versioned');
+      expect((await call(door.url, `/api/tasks/Versioned/versions`)).json).toMatchObject({ code: 'taskNotFound' });
+      const gone = await call(door.url, `/api/runs/${id}/rerun`, { method: 'POST', body: { version: 'same' } });
+      expect(gone.json).toMatchObject({ code: 'taskNotFound' });
+      await pushScript(door.url, 'Versioned', 'echo three');
+      expect(await client.versions('Versioned')).toHaveLength(1);
+      const lost = await call(door.url, `/api/runs/${id}/rerun`, { method: 'POST', body: { version: 'same' } });
+      expect(lost.json).toMatchObject({ code: 'executableMissing' });
+    });
+
     test('the schema of its parameters, and a plan', async () => {
       const scriptParameters = [{ parameterName: 'Name', parameterType: 'string', required: true, maxLength: 5 }];
       await pushScript(door.url, 'Planned', 'true', { scriptParameters });

@@ -69,6 +69,7 @@ test('asks for a key wherever a route has a scope, unless the server has no keys
 describe('what the server answers', () => {
   let harness: ServerHarness;
   let runId: string;
+  let version: string;
 
   beforeAll(async () => {
     harness = await serverHarness();
@@ -80,6 +81,7 @@ describe('what the server answers', () => {
       parameters: [{ name: 'J', value: { a: [1, null] } }],
     });
     runId = (await harness.client.wait(id)).id;
+    version = (await harness.client.task('Print')).version ?? '';
   });
   afterAll(() => harness.dispose());
 
@@ -119,6 +121,11 @@ describe('what the server answers', () => {
     ['putTask', 200, '', { body: definition }],
     ['putTask', 412, '', { body: definition, headers: { ...json, 'If-Match': '"0"' } }],
     ['putTask', 422, '', { body: {} }],
+    ['getTaskExecutable', 200, '', {}],
+    ['getTaskExecutable', 404, '?version=x', {}],
+    ['listTaskVersions', 200, '', {}],
+    ['getTaskVersion', 200, '', {}],
+    ['getTaskVersion', 404, 'x', {}],
     ['getTaskSchema', 200, '', {}],
     ['planTask', 200, '', { body: {} }],
     ['planTask', 422, '', { body: { parameters: [{ name: 'X', value: 1 }] } }],
@@ -136,7 +143,8 @@ describe('what the server answers', () => {
     async (name, status, suffix, request) => {
       const { method, path }: Route = routes[name];
       const id = status === 404 && name === 'getRun' ? absent : runId;
-      const url = path.replace('{id}', id).replace('{name}', 'Print').replace('{file}', 'f') + suffix;
+      const parts = { id, name: 'Print', file: 'f', version };
+      const url = path.replaceAll(/\{(\w+)\}/g, (_, part: keyof typeof parts) => parts[part]) + suffix;
       const answer = await call(harness.url, url, { method: method.toUpperCase(), ...request });
       if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);
       const documented = document.paths[path]?.[method]?.responses[String(status)];

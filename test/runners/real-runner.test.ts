@@ -46,7 +46,7 @@ async function attempt(
     const described = await store.describe('task.sh');
     const plan: ExchangePlan = {
       taskName: 'Real',
-      executable: { name: 'task.sh', sha256: described?.sha256 ?? '', etag: described?.etag ?? '' },
+      executable: { name: 'task.sh', sha256: described?.sha256 ?? '', etag: described?.etag ?? '', kept: 'none' },
       view: driver.capabilities.view,
       runSeconds: 60,
       graceSeconds: 1,

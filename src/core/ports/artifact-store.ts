@@ -49,7 +49,8 @@ export type FenceReason =
 /** What the runner is told. Values of secrets are in the clear here and nowhere else. */
 export interface ExchangePlan {
   taskName: string;
-  executable: { name: string; sha256: string; etag: string };
+  /** `kept`: its name among the versions, for where the file beside the definition is another by now. */
+  executable: { name: string; sha256: string; etag: string; kept: string };
   /** Where the runner will see its files: at the paths of the host, or mounted at `/errand` and `/errand-executable`. */
   view: 'host' | 'mounted';
   runSeconds: number;
@@ -131,9 +132,9 @@ export interface Exchange {
   discard(options?: Cancelable): Promise<void>;
 }
 
-/** Files: definitions, executables, exchanges. An outage throws `artifactsUnavailable` with its cause. */
-export interface ArtifactStore {
-  /** One file beside the task definitions. Names are single segments. Undefined where it is not there; `unchanged` where its ETag is `ifNoneMatch`. */
+/** A flat folder: names are single segments. An outage throws `artifactsUnavailable` with its cause. */
+export interface FileFolder {
+  /** Undefined where it is not there; `unchanged` where its ETag is `ifNoneMatch`. */
   get(
     name: string,
     options?: Cancelable & { ifNoneMatch?: string | undefined },
@@ -151,11 +152,17 @@ export interface ArtifactStore {
     options?: Cancelable & { ifMatch?: string | undefined; ifNoneMatch?: '*' | undefined },
   ): Promise<ArtifactInfo | false>;
 
-  /** All files beside the task definitions, by name. */
-  list(options?: Cancelable): AsyncIterable<ArtifactInfo>;
+  /** All files, or those whose names begin with `prefix`, by name. */
+  list(options?: Cancelable & { prefix?: string | undefined }): AsyncIterable<ArtifactInfo>;
 
   /** Not there is fine. False where `ifMatch` does not hold. */
   delete(name: string, options?: Cancelable & { ifMatch?: string | undefined }): Promise<boolean>;
+}
+
+/** Definitions and executables, where people may put files with the tools they know; apart from them exchanges, and what was pushed before. */
+export interface ArtifactStore extends FileFolder {
+  /** Earlier versions of tasks; Errand alone writes here. */
+  versions: FileFolder;
 
   exchange(attempt: AttemptRef): Exchange;
 
