@@ -19,6 +19,7 @@ export const rerunCommand = command({
       value: 'name=value',
       about: "Instead of the earlier run's labels; again for each",
     },
+    'same-version': { type: 'boolean', about: 'Definition and executable as they were then; otherwise those of now' },
     'idempotency-key': {
       type: 'string',
       value: 'key',
@@ -29,6 +30,7 @@ export const rerunCommand = command({
   examples: [
     { line: 'errand rerun last --follow', about: 'The latest run, once more' },
     { line: 'errand rerun last -p Name=You', about: 'With another value' },
+    { line: 'errand rerun last --same-version', about: 'The task as it was, whatever was pushed since' },
   ],
   more: exitCodeSection,
   run: async ({ values, positionals: [given = ''] }, io) => {
@@ -51,7 +53,11 @@ export const rerunCommand = command({
     const run = await start(client, { body, declared }, () =>
       client.rerun(
         earlier.id,
-        { parameters, ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }) },
+        {
+          parameters,
+          version: values['same-version'] ? 'same' : 'latest',
+          ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }),
+        },
         values['idempotency-key'] === undefined ? {} : { idempotencyKey: values['idempotency-key'] },
       ),
     );

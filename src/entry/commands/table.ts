@@ -30,6 +30,24 @@ export const commandTable: readonly Entry[] = [
     load: async () => (await import('./tasks.ts')).tasksCommand,
   },
   {
+    name: 'versions',
+    group: tasks,
+    about: 'List what was pushed of a task before',
+    load: async () => (await import('./versions.ts')).versionsCommand,
+  },
+  {
+    name: 'apply',
+    group: tasks,
+    about: 'Make the tasks of the server what is in a folder',
+    load: async () => (await import('./apply.ts')).applyCommand,
+  },
+  {
+    name: 'export',
+    group: tasks,
+    about: 'Write tasks of the server into folders',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
     name: 'plan',
     group: tasks,
     about: 'Check a request and show what would be run; start nothing',

@@ -47,6 +47,30 @@ export async function definitionFiles(path: string): Promise<string[]> {
   throw new UsageError(`${path} has no task definition (a JSON document with taskName).${below}`);
 }
 
+const skipped = new Set(['node_modules']);
+
+/** Paths of all definitions in a folder and the folders below it; names that begin with a dot are passed over. Throws `UsageError` where there is none. */
+export async function definitionsBelow(folder: string): Promise<string[]> {
+  const info = await stat(folder).catch(() => undefined);
+  if (info?.isDirectory() !== true) throw new UsageError(`${folder} is no folder: give the one that has the tasks.`);
+  const found: string[] = [];
+  const waiting = [folder];
+  for (const path of waiting) {
+    const entries = await readdir(path, { withFileTypes: true });
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const below = join(path, entry.name);
+      if (entry.name.startsWith('.') || skipped.has(entry.name)) continue;
+      if (entry.isDirectory()) waiting.push(below);
+      else if (entry.isFile() && entry.name.endsWith('.json') && (await looksLikeDefinition(below))) found.push(below);
+    }
+  }
+  if (found.length === 0)
+    throw new UsageError(
+      `${folder} has no task definition (a JSON document with taskName), nor has any folder below it: nothing was changed.`,
+    );
+  return found;
+}
+
 /** Reads a definition and the executable beside it. Throws `invalidDefinition` with all problems, or `executableMissing`. */
 export async function readTask(file: string): Promise<LocalTask> {
   const document = await readDocument(file);
