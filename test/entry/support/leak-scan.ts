@@ -1,3 +1,5 @@
+import { signature } from '../../support/signature.ts';
+
 /** A secret value with what differs between its encodings. */
 export const canary = 'Zimt+Kardamom/4711?geheim';
 
@@ -23,10 +25,8 @@ export interface Evidence {
 }
 
 const bytes = Buffer.from(canary);
-/** A signature, or the secret: as it is, and as what carries it may write it. */
+/** The secret: as it is, and as what carries it may write it. */
 const forms = [
-  'sig=',
-  'sig%3D',
   canary,
   encodeURIComponent(canary),
   JSON.stringify(canary).slice(1, -1),
@@ -56,6 +56,7 @@ export function evidence(): Evidence {
 
 /** What stands around the first thing that should not be there. */
 export function firstLeak(text: string): string | undefined {
-  const at = Math.min(...forms.map((form) => text.indexOf(form)).filter((index) => index >= 0));
+  const places = [text.search(signature), ...forms.map((form) => text.indexOf(form))];
+  const at = Math.min(...places.filter((index) => index >= 0));
   return Number.isFinite(at) ? text.slice(Math.max(at - 120, 0), at + 60) : undefined;
 }

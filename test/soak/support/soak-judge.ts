@@ -6,6 +6,7 @@ import type { RunRecord } from '../../../src/core/run-record.ts';
 import { allRuns } from '../../promise/all-runs.ts';
 import { checkPromise, describeBreach } from '../../promise/check-promise.ts';
 import type { Execution, Write } from '../../promise/evidence.ts';
+import { signature } from '../../support/signature.ts';
 import { holdsSecret } from './secret-forms.ts';
 import type { Heard } from './soak-clients.ts';
 import type { AtRest, SoakPlace } from './soak-place.ts';
@@ -92,7 +93,7 @@ const mayStay = /\/(?:opened|discarded|fence|collected\.json|seizure-[0-9a-f]+|l
 function atRestProblems({ place, text }: AtRest, name: PlaceName): string[] {
   const problems: string[] = [];
   if (holdsSecret(text)) problems.push(`${place} holds a secret`);
-  if (name === 'instant' && text.includes('sig=')) problems.push(`${place} holds a signed address`);
+  if (name === 'instant' && signature.test(text)) problems.push(`${place} holds a signed address`);
   if (/^blob [^/]+\/exchanges\//.test(place) && !mayStay.test(place)) problems.push(`${place} is left`);
   if (/\/exchanges\/[^/]+\/\d+\/box|\/(?:exchanges|runs)\/.*\/\.unfinished-/.test(place))
     problems.push(`${place} is left`);
