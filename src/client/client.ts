@@ -1,6 +1,7 @@
 import { routes } from '../contract/routes.ts';
 import type { Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
 import type { rerunRequestSchema, RunRequestBody } from '../contract/run-request.ts';
+import type { ScheduleBody, SchedulePage, ScheduleView } from '../contract/schedule.ts';
 import type { TaskDefinitionDocument } from '../contract/task-definition.ts';
 import { follow, type FollowOptions, type RunEvent } from './follow.ts';
 import { backoffMs, isTransient, transport, type ClientOptions } from './transport.ts';
@@ -25,6 +26,12 @@ export interface RunQuery {
   labels?: Readonly<Record<string, string>> | undefined;
   /** An instant (RFC 3339). */
   since?: string | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+export interface ScheduleQuery {
+  task?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
 }
@@ -82,6 +89,19 @@ export interface Client {
     options?: Signaled & { executable?: Blob | undefined; ifMatch?: string | undefined },
   ): Promise<Task>;
   removeTask(name: string, options?: Signaled & { ifMatch?: string | undefined }): Promise<void>;
+  /** By name. */
+  schedules(query?: ScheduleQuery, options?: Signaled): Promise<SchedulePage>;
+  schedule(name: string, options?: Signaled): Promise<ScheduleView>;
+  /** Makes or replaces a schedule. `isNew`: only where there is none of this name. `ifMatch`: the ETag that it must still have. */
+  putSchedule(
+    name: string,
+    document: ScheduleBody,
+    options?: Signaled & { isNew?: boolean | undefined; ifMatch?: string | undefined },
+  ): Promise<ScheduleView>;
+  removeSchedule(name: string, options?: Signaled & { ifMatch?: string | undefined }): Promise<void>;
+  pauseSchedule(name: string, options?: Signaled): Promise<ScheduleView>;
+  /** What was planned meanwhile is not made up for. */
+  resumeSchedule(name: string, options?: Signaled): Promise<ScheduleView>;
   /** A file that a run left. */
   output(id: string, file: string, options?: Signaled): Promise<Response>;
 }
@@ -161,6 +181,24 @@ export function createClient(options: ClientOptions): Client {
     removeTask: async (name, { ifMatch, signal } = {}) => {
       await send(path('deleteTask', { name }), { method: 'DELETE', headers: condition(ifMatch), signal });
     },
+    schedules: ({ task, limit, cursor } = {}, { signal } = {}) =>
+      json(path('listSchedules'), { query: queryOf({ task, limit, cursor }), signal }),
+    schedule: (name, { signal } = {}) => json(path('getSchedule', { name }), { signal }),
+    putSchedule: (name, document, { isNew = false, ifMatch, signal } = {}) =>
+      json(path('putSchedule', { name }), {
+        method: 'PUT',
+        body: JSON.stringify(document),
+        headers: { ...condition(ifMatch), ...(isNew ? { 'If-None-Match': '*' } : {}) },
+        repeatable: ifMatch === undefined && !isNew,
+        signal,
+      }),
+    removeSchedule: async (name, { ifMatch, signal } = {}) => {
+      await send(path('deleteSchedule', { name }), { method: 'DELETE', headers: condition(ifMatch), signal });
+    },
+    pauseSchedule: (name, { signal } = {}) =>
+      json(path('pauseSchedule', { name }), { method: 'POST', repeatable: true, signal }),
+    resumeSchedule: (name, { signal } = {}) =>
+      json(path('resumeSchedule', { name }), { method: 'POST', repeatable: true, signal }),
     output: (id, file, { signal } = {}) => send(path('getOutput', { id, file }), { signal }),
   };
 }
@@ -171,14 +209,17 @@ function path(route: keyof typeof routes, parts: Readonly<Record<string, string>
 }
 
 function listQuery({ task, states = [], labels = {}, since, limit, cursor }: RunQuery): [string, string][] {
-  const single = { task, since, limit, cursor };
   return [
-    ...Object.entries(single).flatMap(([name, value]): [string, string][] =>
-      value === undefined ? [] : [[name, String(value)]],
-    ),
+    ...queryOf({ task, since, limit, cursor }),
     ...states.map((state): [string, string] => ['state', state]),
     ...Object.entries(labels).map(([name, value]): [string, string] => ['label', `${name}=${value}`]),
   ];
+}
+
+function queryOf(query: Readonly<Record<string, string | number | undefined>>): [string, string][] {
+  return Object.entries(query).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
 }
 
 function pushBody(document: unknown, executable: Blob | undefined): string | FormData {

@@ -4,4 +4,5 @@ export * from './names.ts';
 export * from './routes.ts';
 export * from './run-request.ts';
 export * from './run.ts';
+export * from './schedule.ts';
 export * from './task-definition.ts';

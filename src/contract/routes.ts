@@ -1,4 +1,12 @@
-export const scopes = ['tasks:read', 'tasks:write', 'runs:create', 'runs:read', 'runs:cancel'] as const;
+export const scopes = [
+  'tasks:read',
+  'tasks:write',
+  'runs:create',
+  'runs:read',
+  'runs:cancel',
+  'schedules:read',
+  'schedules:write',
+] as const;
 export type Scope = (typeof scopes)[number];
 
 export interface Route {
@@ -27,6 +35,12 @@ export const routes = {
   getTaskVersion: { method: 'get', path: '/api/tasks/{name}/versions/{version}', scope: 'tasks:read' },
   getTaskSchema: { method: 'get', path: '/api/tasks/{name}/schema', scope: 'tasks:read' },
   planTask: { method: 'post', path: '/api/tasks/{name}/plan', scope: 'tasks:read' },
+  listSchedules: { method: 'get', path: '/api/schedules', scope: 'schedules:read' },
+  getSchedule: { method: 'get', path: '/api/schedules/{name}', scope: 'schedules:read' },
+  putSchedule: { method: 'put', path: '/api/schedules/{name}', scope: 'schedules:write' },
+  deleteSchedule: { method: 'delete', path: '/api/schedules/{name}', scope: 'schedules:write' },
+  pauseSchedule: { method: 'post', path: '/api/schedules/{name}/pause', scope: 'schedules:write' },
+  resumeSchedule: { method: 'post', path: '/api/schedules/{name}/resume', scope: 'schedules:write' },
   openapi: { method: 'get', path: '/api/openapi.json' },
   healthz: { method: 'get', path: '/healthz' },
   readyz: { method: 'get', path: '/readyz' },

@@ -143,6 +143,10 @@ export const runSchema = z
       .string()
       .optional()
       .meta({ description: 'Of the task by its content, as GET /api/tasks/{name}/versions lists them' }),
+    schedule: z
+      .object({ name: z.string(), plannedAt: instant })
+      .optional()
+      .meta({ description: 'The schedule that asked for it, and the planned time that it is for' }),
     cost: receiptSchema
       .optional()
       .meta({ description: 'What it has cost so far; only on platforms that have a price' }),

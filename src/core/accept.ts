@@ -1,30 +1,31 @@
 import { createHash } from 'node:crypto';
-import { ErrandError, type Problem } from '../contract/errors.ts';
+import { ErrandError } from '../contract/errors.ts';
 import type { Plan } from '../contract/run.ts';
 import type { RunRequest } from '../contract/run-request.ts';
+import { scheduleLabel, type ScheduleDocument } from '../contract/schedule.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
-import { platformProblems } from './check-definition.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
-import { quote, secondsFor } from './cost.ts';
-import type { Definitions, StoredTask } from './definitions.ts';
-import { checkParameters, type CheckedParameters } from './parameters.ts';
-import { summary } from './problems.ts';
-import type { QueuedRun, RunRecord } from './run-record.ts';
+import { quote } from './cost.ts';
+import type { Definitions } from './definitions.ts';
+import type { CheckedParameters } from './parameters.ts';
+import { defined, resolveRequest, type Earlier } from './resolve-request.ts';
+import type { Instant, QueuedRun, RunRecord } from './run-record.ts';
+import { scheduleSlot } from './schedule-record.ts';
 import { slotHolder } from './slot-holder.ts';
-import { keptName, versionOf } from './versions.ts';
 
 export interface Asker {
   /** Name of the API key; scopes idempotency keys. */
   principal: string;
   idempotencyKey?: string | undefined;
+  /** Where a schedule asks, for one of its planned times: its key is that time. */
+  schedule?: Scheduled | undefined;
 }
 
-/** What a rerun takes over from the earlier run. */
-export interface Earlier {
-  id: string;
-  /** Definition and executable are those of the earlier run, unless the task is gone or switched off by now. */
-  version?: Pick<RunRecord, 'definition' | 'executable' | 'taskVersion'>;
+export interface Scheduled {
+  name: string;
+  plannedAt: Instant;
+  overlap: ScheduleDocument['overlap'];
 }
 
 export interface Accepted {
@@ -34,13 +35,6 @@ export interface Accepted {
 }
 
 const firstTerm = 1;
-
-interface Resolved {
-  definition: TaskDefinition;
-  executable: RunRecord['executable'];
-  taskVersion?: string | undefined;
-  checked: CheckedParameters;
-}
 
 /**
  * Accepts a request: nothing that was answered with a run is lost after this, whatever is killed. In this order: a wake-up, then the record with its entry in
@@ -55,7 +49,11 @@ export async function accept(
   earlierRun?: Earlier,
 ): Promise<Accepted> {
   const { storage, clock, sealer, queue, policy } = context;
-  const requestHash = sealer.mac(canonical(request, earlierRun?.version));
+  const { schedule } = asker;
+  // A planned time is run once, whatever the schedule has become between two tries.
+  const requestHash = sealer.mac(
+    schedule === undefined ? canonical(request, earlierRun?.version) : `planned ${schedule.plannedAt}`,
+  );
   const key = asker.idempotencyKey === undefined ? undefined : hashedKey(asker.principal, asker.idempotencyKey);
   if (key !== undefined) {
     const earlier = await storage.getKey(key);
@@ -63,13 +61,16 @@ export async function accept(
     if (run !== undefined) return { run, created: false };
   }
 
-  const { definition, executable, taskVersion, checked } = await resolve(
+  const { definition, executable, taskVersion, checked } = await resolveRequest(
     context,
     definitions,
     request,
     earlierRun?.version,
   );
   const now = clock.now();
+  const taskSlots = slotsOf(context, definition, checked);
+  // A key that no run follows would be kept for ever, so what can be told before is told before.
+  if (key !== undefined) await rejectIfSeenFull(context, definition, taskSlots);
   let id = context.newId();
   if (key !== undefined) {
     const claimed = await storage.claimKey({ key, requestHash, runId: id });
@@ -78,8 +79,8 @@ export async function accept(
     id = claimed.runId;
   }
 
-  const slots = slotsOf(context, definition, checked);
-  await rejectIfFull(context, definition, slots, id, now);
+  await rejectIfFull(context, definition, taskSlots, id, now);
+  const slots = [...(await scheduleSlots(context, schedule, id, now)), ...taskSlots];
   const wakeId = context.newId();
   const wakeAt = now + policy.leaseMs;
   const run: QueuedRun = {
@@ -91,12 +92,13 @@ export async function accept(
     requestedBy: asker.principal,
     createdAt: instant(now),
     parameters: checked.parameters,
-    labels: request.labels,
+    labels: schedule === undefined ? request.labels : { ...request.labels, [scheduleLabel]: schedule.name },
     definition,
     executable,
     ...(Object.keys(checked.secrets).length === 0 ? {} : { secrets: sealer.seal(checked.secrets, id) }),
     attempts: [],
     ...(earlierRun === undefined ? {} : { rerunOf: earlierRun.id }),
+    ...(schedule === undefined ? {} : { schedule: { name: schedule.name, plannedAt: schedule.plannedAt } }),
     ...(taskVersion === undefined ? {} : { taskVersion }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     slots,
@@ -120,7 +122,7 @@ export async function accept(
 /** Everything that {@link accept} would check and resolve, and nothing started or stored. */
 export async function plan(context: Context, definitions: Definitions, request: RunRequest): Promise<Plan> {
   const { driver, storage } = context;
-  const { definition, executable, checked } = await resolve(context, definitions, request);
+  const { definition, executable, checked } = await resolveRequest(context, definitions, request);
   const [slot] = definition.concurrency === undefined ? [] : slotsOf(context, definition, checked);
   const queue = slot === undefined ? [] : await storage.slotQueue(slot.key);
   const notes: string[] = [];
@@ -158,108 +160,6 @@ export async function plan(context: Context, definitions: Definitions, request: 
   };
 }
 
-async function resolve(
-  context: Context,
-  definitions: Definitions,
-  request: RunRequest,
-  version?: Earlier['version'],
-): Promise<Resolved> {
-  const current = await definitions.load(request.taskName);
-  const stored = version?.definition ?? current.definition;
-  if (!current.definition.enabled)
-    throw new ErrandError(
-      'taskDisabled',
-      `${stored.taskName} is switched off by its author: "enabled" is false in its definition`,
-    );
-  const unfit = platformProblems(stored, context.driver.name, context.driver.capabilities);
-  if (unfit.length > 0)
-    throw new ErrandError(
-      'invalidDefinition',
-      `${stored.taskName} cannot run on ${context.driver.name}: ${summary(unfit)}`,
-      { problems: unfit },
-    );
-
-  const checked = checkParameters(stored, request.parameters);
-  const shortened = { ...stored, timeouts: { ...stored.timeouts, ...defined(request.timeouts) } };
-  const affordable =
-    request.maxCost === undefined ? { limit: {} } : secondsFor(request.maxCost, shortened, context.prices);
-  const problems = [
-    ...checked.problems,
-    ...timeoutProblems(stored, request),
-    ...('problem' in affordable ? [affordable.problem] : []),
-  ];
-  if (problems.length > 0) throw new ErrandError('invalidRequest', summary(problems), { problems });
-
-  const { executable, taskVersion } = version ?? (await pinned(context, current));
-  if (version !== undefined) await checkKept(context, stored.taskName, version);
-  const definition = {
-    ...shortened,
-    timeouts: { ...shortened.timeouts, ...('limit' in affordable ? affordable.limit : {}) },
-  };
-  return {
-    definition,
-    executable,
-    taskVersion,
-    checked,
-  };
-}
-
-/** The executable as it is now, and the version that task and executable make. */
-async function pinned(
-  { artifacts }: Context,
-  { definition, document }: StoredTask,
-): Promise<Pick<Resolved, 'executable' | 'taskVersion'>> {
-  const found = await artifacts.describe(definition.scriptName);
-  if (found === undefined)
-    throw new ErrandError(
-      'executableMissing',
-      `${definition.taskName} names the executable ${definition.scriptName}, which is not there: push the task again`,
-    );
-  if (definition.sha256 !== undefined && definition.sha256 !== found.sha256) {
-    throw new ErrandError(
-      'executableMissing',
-      `${definition.scriptName} is not what ${definition.taskName} pins: its SHA-256 is ${found.sha256}, the definition says ${definition.sha256}. Push the task again`,
-    );
-  }
-  const { modifiedAt: _, ...executable } = found;
-  return { executable, taskVersion: versionOf(document, found.sha256) };
-}
-
-/** Better refused now than when the container is created. */
-async function checkKept(
-  { artifacts }: Context,
-  taskName: string,
-  { executable, taskVersion = '' }: NonNullable<Earlier['version']>,
-): Promise<void> {
-  if ((await artifacts.describe(executable.name))?.sha256 === executable.sha256) return;
-  if ((await artifacts.versions.describe(keptName(taskName, taskVersion)))?.sha256 === executable.sha256) return;
-  throw new ErrandError(
-    'executableMissing',
-    `the executable of that run, ${executable.name} with the SHA-256 ${executable.sha256}, is no longer kept: rerun with the latest version, or push the earlier one again`,
-  );
-}
-
-function timeoutProblems(definition: TaskDefinition, request: RunRequest): Problem[] {
-  return Object.entries(defined(request.timeouts)).flatMap(([field, seconds]): Problem[] => {
-    const limit = definition.timeouts[field as keyof TaskDefinition['timeouts']];
-    if (limit === undefined || seconds <= limit) return [];
-    return [
-      {
-        path: `/timeouts/${field}`,
-        code: 'tooLarge',
-        message: `${field} may only be shortened: the definition of ${definition.taskName} says ${limit}`,
-        allowed: { maximum: limit },
-      },
-    ];
-  });
-}
-
-function defined<T extends object>(fields: T): { [K in keyof T]: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: NonNullable<T[K]>;
-  };
-}
-
 /** The task's own slot before the platform's: whoever holds the platform's waits for nothing more, so nobody waits in a circle. */
 function slotsOf(
   context: Context,
@@ -281,6 +181,22 @@ function slotsOf(
   ];
 }
 
+/**
+ * Runs of a schedule that do not go beside each other queue for a slot of its own, before the task's. It is joined before the record is stored: their order is
+ * that of the planned times, whichever is looked at first, and who fires the next one finds this one there.
+ */
+async function scheduleSlots(
+  { storage }: Context,
+  schedule: Scheduled | undefined,
+  id: string,
+  now: number,
+): Promise<RunRecord['slots']> {
+  if (schedule === undefined || schedule.overlap === 'allow') return [];
+  const slot = { key: scheduleSlot(schedule.name), limit: 1 };
+  await storage.takeSlot({ ...slot, holder: slotHolder({ id, slotTerm: firstTerm }), at: instant(now) });
+  return [slot];
+}
+
 /** Where the task says `reject`, the slot is taken before anything is stored: a run is accepted only with it. */
 async function rejectIfFull(
   context: Context,
@@ -295,9 +211,24 @@ async function rejectIfFull(
   const { held } = await context.storage.takeSlot({ key: slot.key, holder, limit: slot.limit, at: instant(now) });
   if (held) return;
   await context.storage.releaseSlot(slot.key, holder);
-  throw new ErrandError(
+  throw limitReached(definition, slot.limit);
+}
+
+/** A look only: whoever gets past it may still come too late. */
+async function rejectIfSeenFull(
+  { storage }: Context,
+  definition: TaskDefinition,
+  slots: RunRecord['slots'],
+): Promise<void> {
+  const [slot] = slots;
+  if (definition.concurrency?.onLimit !== 'reject' || slot === undefined) return;
+  if ((await storage.slotQueue(slot.key)).length >= slot.limit) throw limitReached(definition, slot.limit);
+}
+
+function limitReached({ taskName, concurrency }: TaskDefinition, limit: number): ErrandError {
+  return new ErrandError(
     'concurrencyLimitReached',
-    `${definition.taskName} already runs ${slot.limit} times${definition.concurrency.key === undefined ? '' : ` with this ${definition.concurrency.key}`}: try again when one has ended`,
+    `${taskName} already runs ${limit} times${concurrency?.key === undefined ? '' : ` with this ${concurrency.key}`}: try again when one has ended`,
     { retryAfterSeconds: 5 },
   );
 }

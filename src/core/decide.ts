@@ -14,6 +14,7 @@ import {
   type Waiting,
 } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
+import { scheduleSlot } from './schedule-record.ts';
 import type { RunEvent } from './transition.ts';
 
 /** What was seen of the outside before deciding. Fence and result were read after the container was observed, so that a container which has ended can add nothing. */
@@ -212,7 +213,10 @@ function decideEnded(run: EndedRun, now: number): Step {
   if (removable !== undefined) return { do: 'removeContainer', attempt: removable };
   if (run.releaseTerm !== undefined) return { do: 'releaseSlots', slots: run.slots, term: run.releaseTerm };
   // User code has ended, but a container that is kept, or may not be removed yet, still takes up room.
-  const free = left.length === 0 ? run.slots : run.slots.filter(({ key }) => key.startsWith('task:'));
+  const free =
+    left.length === 0
+      ? run.slots
+      : run.slots.filter(({ key }) => key.startsWith('task:') || key.startsWith('schedule:'));
   if (free.length > 0) return { do: 'releaseSlots', slots: free, term: run.slotTerm };
   if (left.length > 0) return { do: 'wait', until: Math.min(...left.map(due)) };
   return { do: 'close' };
@@ -282,6 +286,12 @@ function waitingForSlot(run: QueuedRun, slot: string): Waiting {
       reason: 'capacity',
       slot,
       message: `${limit} runners are under way, which is as many as this Errand may start at once`,
+    };
+  if (run.schedule !== undefined && slot === scheduleSlot(run.schedule.name))
+    return {
+      reason: 'concurrency',
+      slot,
+      message: `an earlier run of the schedule ${run.schedule.name} is under way, and its runs wait for each other`,
     };
   const { key } = run.definition.concurrency ?? {};
   const scope = key === undefined ? '' : ` with this value of ${key}`;

@@ -1,7 +1,7 @@
 import { ErrandError } from '../contract/errors.ts';
 import type { Plan, RunView } from '../contract/run.ts';
 import type { RerunRequest, ResolveRequest, RunRequest } from '../contract/run-request.ts';
-import { accept, plan, type Accepted, type Asker, type Earlier } from './accept.ts';
+import { accept, plan, type Accepted, type Asker } from './accept.ts';
 import { amend } from './amend.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
@@ -9,7 +9,9 @@ import { definitions, type Definitions } from './definitions.ts';
 import { looker, type Looker, type LookerOptions } from './looker.ts';
 import type { RunFilter } from './ports/storage.ts';
 import type { WakeUp } from './ports/work-queue.ts';
+import type { Earlier } from './resolve-request.ts';
 import type { EndedRun, RunRecord } from './run-record.ts';
+import { schedules, type Schedules } from './schedules.ts';
 import { slotHolder } from './slot-holder.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
@@ -23,6 +25,7 @@ export interface Readiness {
 /** Accepts requests, and reconciles runs. What every door (HTTP, Functions) stands on. */
 export interface Orchestrator {
   definitions: Definitions;
+  schedules: Schedules;
   accept(request: RunRequest, asker: Asker): Promise<Accepted>;
   plan(request: RunRequest): Promise<Plan>;
   /** The same task again, as it is now or as it was: values of the earlier run, replaced by those given. Secrets are not kept, so they must be given. */
@@ -45,7 +48,7 @@ export interface Orchestrator {
   onChange(runId: string, callback: () => void): () => void;
   /** Calls back with each run whose end this process has recorded: once per run, among all processes. */
   onEnd(callback: (run: EndedRun) => void): void;
-  /** Looks after everything that is open: takes wake-ups, watches the platform, sweeps. */
+  /** Looks after everything that is open or planned: takes wake-ups, watches the platform, sweeps. */
   start(): Promise<void>;
   sweep(): Promise<SweepReport>;
   /** Takes a wake-up that came from elsewhere than the consumer that `start` makes. Throws where the run could not be looked at: bring it again. */
@@ -70,6 +73,16 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
   const closing = new AbortController();
   const loops: Promise<void>[] = [];
 
+  const planned = schedules(context, tasks, {
+    accept: (request, asker) => accept(context, tasks, request, asker),
+    look: looks.look,
+  });
+  const swept = { run: looks.wake, schedule: planned.look };
+
+  async function onWakeUp(wakeUp: WakeUp): Promise<void> {
+    if (!(await planned.onWakeUp(wakeUp))) await looks.onWakeUp(wakeUp);
+  }
+
   async function get(runId: string): Promise<RunRecord> {
     const run = await storage.getRun(runId);
     if (run === undefined)
@@ -91,7 +104,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
 
   async function sweepAgainAndAgain(): Promise<void> {
     for (;;) {
-      await sweep(context, looks.wake, closing.signal);
+      await sweep(context, swept, closing.signal);
       await clock.sleep(policy.sweepEveryMs, { signal: closing.signal });
     }
   }
@@ -111,6 +124,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
 
   return {
     definitions: tasks,
+    schedules: planned,
     accept: async (request, asker) => {
       const accepted = await accept(context, tasks, request, asker);
       await looks.look(accepted.run.id);
@@ -180,13 +194,14 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
     onChange: (runId, callback) => looks.onChange(runId, callback),
     onEnd: (callback) => looks.onEnd(callback),
     start: async () => {
-      queue.consume((wakeUp) => looks.onWakeUp(wakeUp));
+      queue.consume(onWakeUp);
       loop('the watch of the platform', watchPlatform);
       await lookAtOpenRuns();
+      await planned.wakeAll();
       loop('the sweep', sweepAgainAndAgain);
     },
-    sweep: () => sweep(context, looks.wake),
-    onWakeUp: (wakeUp) => looks.onWakeUp(wakeUp),
+    sweep: () => sweep(context, swept),
+    onWakeUp,
     onEvent: async (runId) => {
       await looks.reconcile(runId);
     },

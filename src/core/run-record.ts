@@ -82,6 +82,8 @@ interface RunBase {
   rerunOf?: string;
   /** See `versionOf`. Not in records of earlier Errands. */
   taskVersion?: string;
+  /** The schedule that asked for it, and which of its planned times it is. */
+  schedule?: { name: string; plannedAt: Instant };
   /** By the price list of the time. */
   cost?: Receipt;
   /** The key under which the record is found again, for its removal. */

@@ -8,6 +8,8 @@ import { runIdOf, slotHolder } from './slot-holder.ts';
 export interface SweepReport {
   /** Runs whose wake-up was overdue. */
   woken: number;
+  /** Schedules whose wake-up was overdue. */
+  wokenSchedules: number;
   /** Containers that no record wanted. */
   removedContainers: number;
   /** Places in slot queues that nobody was behind. */
@@ -18,22 +20,37 @@ export interface SweepReport {
   deletedFiles: number;
 }
 
+/** Where the sweep brings what it finds. */
+export interface Wake {
+  /** Somebody looks at the run soon. */
+  run(runId: string): unknown;
+  /** The schedule is seen to. Throws where it could not be. */
+  schedule(name: string): Promise<void>;
+}
+
 const page = 500;
+
+/** Schedules that are seen to beside each other. */
+const schedulesAtOnce = 8;
 
 /**
  * Finds what nobody is looking after: overdue runs, containers without a run, slots without a holder, records and files past their time. Each part
  * stands alone: one that fails is logged and does not keep the others from their work. Repeatable, and safe beside other sweeps.
  */
-export async function sweep(
-  context: Context,
-  wake: (runId: string) => unknown,
-  signal?: AbortSignal,
-): Promise<SweepReport> {
-  const report: SweepReport = { woken: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
+export async function sweep(context: Context, wake: Wake, signal?: AbortSignal): Promise<SweepReport> {
+  const report: SweepReport = {
+    woken: 0,
+    wokenSchedules: 0,
+    removedContainers: 0,
+    freedSlots: 0,
+    deletedRuns: 0,
+    deletedFiles: 0,
+  };
   const parts = {
-    runs: () => wakeOverdue(context, wake, report, signal),
-    containers: () => removeOrphans(context, wake, report, signal),
-    slots: () => freeSlots(context, wake, report, signal),
+    runs: () => wakeOverdue(context, wake.run, report, signal),
+    schedules: () => wakeSchedules(context, wake.schedule, report, signal),
+    containers: () => removeOrphans(context, wake.run, report, signal),
+    slots: () => freeSlots(context, wake.run, report, signal),
     records: () => deleteOld(context, report, signal),
     files: () => deleteStrayFiles(context, report, signal),
   };
@@ -61,6 +78,28 @@ async function wakeOverdue(
   for (const { id } of await storage.openRuns({ dueBefore, limit: page }, { signal })) {
     await wake(id);
     report.woken += 1;
+  }
+}
+
+/** One that cannot be seen to does not keep the others from it. */
+async function wakeSchedules(
+  { storage, clock, policy, logger }: Context,
+  wake: Wake['schedule'],
+  report: SweepReport,
+  signal?: AbortSignal,
+): Promise<void> {
+  const dueBefore = instant(clock.now() - policy.leaseMs);
+  const due = await storage.dueSchedules({ dueBefore, limit: page }, { signal });
+  while (due.length > 0) {
+    const some = due.splice(0, schedulesAtOnce).map(async ({ name }) => {
+      try {
+        await wake(name);
+        report.wokenSchedules += 1;
+      } catch (error) {
+        logger.error({ schedule: name, err: error }, 'could not see to a schedule; the next sweep tries again');
+      }
+    });
+    await Promise.all(some);
   }
 }
 

@@ -39,6 +39,7 @@ export function toView(run: RunRecord, position?: number): RunView {
     ...(run.resolution === undefined ? {} : { resolution: run.resolution }),
     ...(run.rerunOf === undefined ? {} : { rerunOf: run.rerunOf }),
     ...(run.taskVersion === undefined ? {} : { taskVersion: run.taskVersion }),
+    ...(run.schedule === undefined ? {} : { schedule: run.schedule }),
     ...(run.cost === undefined ? {} : { cost: run.cost }),
     executable: run.executable,
     definition: run.definition,

@@ -12,6 +12,7 @@ import { outputHandlers } from './outputs.ts';
 import { problemResponse } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { runHandlers } from './runs.ts';
+import { scheduleHandlers } from './schedules.ts';
 import { securityHeaders } from './security-headers.ts';
 import { taskVersionHandlers } from './task-versions.ts';
 import { taskHandlers } from './tasks.ts';
@@ -26,6 +27,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     ...outputHandlers(options),
     ...taskHandlers(options),
     ...taskVersionHandlers(options),
+    ...scheduleHandlers(options),
     ...operationHandlers(options, metrics),
   };
 

@@ -4,6 +4,7 @@ import { runStates, isTerminal } from '../contract/run.ts';
 import { fromInstant, type Clock } from '../core/clock.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { Storage } from '../core/ports/storage.ts';
+import type { Schedules } from '../core/schedules.ts';
 import type { AppEnv } from './app-options.ts';
 import type { RouteName } from './handlers.ts';
 
@@ -18,7 +19,7 @@ export interface HttpMetrics {
 interface MetricsOptions {
   clock: Clock;
   storage: Pick<Storage, 'countOpen'>;
-  orchestrator: Pick<Orchestrator, 'onEnd'>;
+  orchestrator: Pick<Orchestrator, 'onEnd'> & { schedules: Pick<Schedules, 'onFiring'> };
 }
 
 /** Metrics of one app, in a registry of its own. Open runs are counted in the storage when somebody asks, so that they hold for all processes. */
@@ -59,6 +60,16 @@ export function httpMetrics({ clock, storage, orchestrator }: MetricsOptions): H
   orchestrator.onEnd(({ state, reason, createdAt, endedAt }) => {
     ended.inc({ state, reason });
     runSeconds.observe({ state }, (fromInstant(endedAt) - fromInstant(createdAt)) / 1000);
+  });
+  const firings = new Counter({
+    name: 'errand_schedule_firings_total',
+    help: 'Planned times of schedules that this process has seen to',
+    labelNames: ['outcome', 'reason'] as const,
+    registers,
+  });
+  orchestrator.schedules.onFiring(({ outcome, reason = '' }, created) => {
+    firings.inc({ outcome, reason });
+    if (created) accepted.inc();
   });
   const open = new Gauge({
     name: 'errand_open_runs',

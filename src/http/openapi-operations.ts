@@ -1,46 +1,20 @@
-import type { ErrorCode } from '../contract/errors.ts';
 import { limits } from '../contract/limits.ts';
 import { runStates } from '../contract/run.ts';
 import { keptVersions } from '../core/versions.ts';
 import type { RouteName } from './handlers.ts';
+import {
+  bodyErrors,
+  json,
+  list,
+  page,
+  ref,
+  text,
+  type Answer,
+  type OperationDoc,
+  type Schema,
+} from './openapi-parts.ts';
+import { scheduleOperations } from './openapi-schedules.ts';
 
-type Schema = Readonly<Record<string, unknown>>;
-
-export interface Answer {
-  description: string;
-  /** Media type → schema. */
-  content?: Readonly<Record<string, Schema>>;
-  headers?: Readonly<Record<string, string>>;
-}
-
-export interface OperationDoc {
-  summary: string;
-  description?: string;
-  tag: 'runs' | 'tasks' | 'operation';
-  query?: Readonly<Record<string, { description: string; schema: Schema }>>;
-  headers?: Readonly<Record<string, string>>;
-  body?: { required: boolean; content: Readonly<Record<string, Schema>> };
-  answers: Readonly<Record<number, Answer>>;
-  /** Those that are its own; what any request may be answered with is added to them. */
-  errors: readonly ErrorCode[];
-}
-
-export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-
-const text: Schema = { type: 'string' };
-const json = (name: string) => ({ 'application/json': ref(name) });
-const page: Schema = { type: 'integer', minimum: 1, maximum: limits.pageSize, default: 50 };
-const list = (items: Schema): Schema => ({ type: 'array', items });
-
-const bodyErrors = [
-  'invalidJson',
-  'bodyTooDeep',
-  'tooManyKeys',
-  'requestTimeout',
-  'bodyTooLarge',
-  'unsupportedMediaType',
-  'invalidRequest',
-] as const;
 const acceptErrors = [
   ...bodyErrors,
   'taskNotFound',
@@ -298,6 +272,7 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     answers: { 200: { description: 'What would be run', content: json('Plan') } },
     errors: [...bodyErrors, 'taskNotFound', 'taskDisabled', 'invalidDefinition', 'executableMissing'],
   },
+  ...scheduleOperations,
   openapi: {
     summary: 'This document',
     tag: 'operation',

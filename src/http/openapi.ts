@@ -12,9 +12,11 @@ import {
   waitingSchema,
 } from '../contract/run.ts';
 import { rerunRequestSchema, resolveRequestSchema, runRequestSchema } from '../contract/run-request.ts';
+import { firingSchema, scheduleDocumentSchema, schedulePageSchema, scheduleSchema } from '../contract/schedule.ts';
 import { parameterSchema, taskDefinitionSchema } from '../contract/task-definition.ts';
 import type { RouteName } from './handlers.ts';
-import { apiSchemas, operations, ref, type Answer, type OperationDoc } from './openapi-operations.ts';
+import { apiSchemas, operations } from './openapi-operations.ts';
+import { ref, type Answer, type OperationDoc } from './openapi-parts.ts';
 
 /** What any request may be answered with: by whoever is asked, and by what the server stands on. */
 const commonErrors: readonly ErrorCode[] = [
@@ -57,6 +59,7 @@ export function openApiDocument(version: string, { hasKeys }: { hasKeys: boolean
     tags: [
       { name: 'runs', description: 'Requested executions of tasks' },
       { name: 'tasks', description: 'What can be run' },
+      { name: 'schedules', description: 'Runs that are asked for at planned times' },
       { name: 'operation', description: 'For those who run the server' },
     ],
     paths,
@@ -158,6 +161,10 @@ for (const [id, schema] of Object.entries({
   Attempt: attemptSchema,
   Waiting: waitingSchema,
   Plan: planSchema,
+  Schedule: scheduleSchema,
+  ScheduleDocument: scheduleDocumentSchema,
+  SchedulePage: schedulePageSchema,
+  Firing: firingSchema,
   Quote: quoteSchema,
   Receipt: receiptSchema,
 }))

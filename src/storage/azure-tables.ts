@@ -19,6 +19,7 @@ import { runIndex } from './azure-tables-index.ts';
 import { listedRuns } from './azure-tables-listing.ts';
 import { records, writeMark, type Head } from './azure-tables-records.ts';
 import { runReferences } from './azure-tables-references.ts';
+import { schedulesInTables } from './azure-tables-schedules.ts';
 import { slots } from './azure-tables-slots.ts';
 import { textBlobs } from './azure-text-blobs.ts';
 import { texts } from './azure-texts.ts';
@@ -46,7 +47,7 @@ const prefixPattern = /^[a-z][a-z0-9]{1,39}$/;
 
 /**
  * Records in three tables of a storage account: `<prefix>runs`, `<prefix>index` (open and ended runs, references) and `<prefix>state` (idempotency keys,
- * slots, reservations, the installation). What two of them have to say together is said in an order that loses nothing; each write says which.
+ * slots, reservations, schedules, the installation). What two of them have to say together is said in an order that loses nothing; each write says which.
  */
 export function azureTablesStorage({
   connection,
@@ -188,6 +189,7 @@ export function azureTablesStorage({
     },
 
     ...queues,
+    ...schedulesInTables(shared),
 
     async reserve({ key, rates, at }, options = {}) {
       const reserved = await moments.change(

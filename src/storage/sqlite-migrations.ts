@@ -60,6 +60,15 @@ export const migrations: readonly string[] = [
     moments TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE schedules (
+    name TEXT PRIMARY KEY NOT NULL,
+    version INTEGER NOT NULL,
+    wake_at TEXT,
+    record TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX schedules_by_wake ON schedules (wake_at, name) WHERE wake_at IS NOT NULL;
+  `,
 ];
 
 /** "Errd": tells our files from those of other programs. */

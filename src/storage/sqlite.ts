@@ -7,6 +7,7 @@ import { nextMoment } from '../core/reserve.ts';
 import type { RunRecord } from '../core/run-record.ts';
 import { sqliteConnection, type Row, type Statements } from './sqlite-connection.ts';
 import { encodeCursor, listingQuery } from './sqlite-listing.ts';
+import { sqliteSchedules } from './sqlite-schedules.ts';
 import { releaseSlot, slotEntries, slotQueue, takeSlot } from './sqlite-slots.ts';
 
 export interface SqliteStorageOptions {
@@ -128,6 +129,8 @@ export function sqliteStorage({ path, clock, logger = silentLogger, busyMs = 5_0
     releaseSlot: (key, holder, options) => connection.write((db) => releaseSlot(db, key, holder), options),
     slotQueue: (key, options) => connection.read((db) => slotQueue(db, key), options),
     slotEntries: (query, options) => connection.read((db) => slotEntries(db, query), options),
+
+    ...sqliteSchedules(connection),
 
     reserve: ({ key, rates, at }, options) =>
       connection.write((db) => {

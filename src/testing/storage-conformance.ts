@@ -4,6 +4,7 @@ import type { RunFilter, Storage } from '../core/ports/storage.ts';
 import type { RunRecord } from '../core/run-record.ts';
 import { reservationConformance } from './reservation-conformance.ts';
 import { sampleEnded, sampleEpoch, sampleRun, sampleRunId } from './sample-run.ts';
+import { scheduleConformance } from './schedule-conformance.ts';
 import { slotConformance } from './slot-conformance.ts';
 import { withFresh, type PropertyTestApi } from './test-api.ts';
 
@@ -282,6 +283,7 @@ export function storageConformance(
 
     slotConformance(api, fresh, propertyRuns);
     reservationConformance(api, fresh);
+    scheduleConformance(api, fresh);
   });
 }
 

@@ -3,18 +3,23 @@ import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, test } from 'vitest';
 import { instant } from '../../src/core/clock.ts';
-import { sweep } from '../../src/core/sweep.ts';
+import { sweep, type Wake } from '../../src/core/sweep.ts';
 import { startErrand, type Errand } from './support/errand.ts';
 import { ended, ourFence, queued, t0 } from './support/records.ts';
 
-const nothing = { woken: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
+const nothing = { woken: 0, wokenSchedules: 0, removedContainers: 0, freedSlots: 0, deletedRuns: 0, deletedFiles: 0 };
 const day = 86_400_000;
 
 const idAt = (ms: number) => ulid(ms).toLowerCase();
 
+const wake = (run: Wake['run'] = () => undefined): Wake => ({ run, schedule: async () => undefined });
+
 async function swept(errand: Errand) {
   const woken: string[] = [];
-  const report = await sweep(errand.process.context, (id) => woken.push(id));
+  const report = await sweep(
+    errand.process.context,
+    wake((id) => woken.push(id)),
+  );
   return { report, woken };
 }
 
@@ -114,7 +119,10 @@ test('places in a queue that nobody is behind are freed, and who is next is woke
   await take('young.1', errand.clock.now());
   await errand.clock.advance(101_000);
   const woken: string[] = [];
-  const report = await sweep(context, (each) => woken.push(each));
+  const report = await sweep(
+    context,
+    wake((each) => woken.push(each)),
+  );
   // Of the three that no stored run is behind, one is too young to be judged.
   expect(report.freedSlots).toBe(2);
   expect(woken.toSorted()).toEqual([waiter.id, id].toSorted());
@@ -170,6 +178,6 @@ test('a part that fails is logged and keeps no other from its work', async () =>
 test('stops between two parts when it is asked to', async () => {
   const errand = await startErrand();
   errand.calls.length = 0;
-  await sweep(errand.process.context, () => undefined, AbortSignal.abort());
+  await sweep(errand.process.context, wake(), AbortSignal.abort());
   expect(errand.calls).toEqual([]);
 });

@@ -1,11 +1,12 @@
 import { logsSuite } from '../e2e/logs.ts';
 import { runsSuite } from '../e2e/runs.ts';
+import { schedulesSuite } from '../e2e/schedules.ts';
 import { tasksSuite } from '../e2e/tasks.ts';
 import { functionsHarness, type FunctionsHarness } from '../support/functions-host.ts';
 
 /** The programming model is one in a process, so the suites share the door; the last one out closes it. */
 let opening: Promise<FunctionsHarness> | undefined;
-let suitesLeft = 3;
+let suitesLeft = 4;
 
 async function functions() {
   opening ??= functionsHarness();
@@ -22,3 +23,4 @@ async function functions() {
 runsSuite('Azure Functions', functions);
 logsSuite('Azure Functions', functions);
 tasksSuite('Azure Functions', functions);
+schedulesSuite('Azure Functions', functions);

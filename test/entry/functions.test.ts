@@ -137,6 +137,37 @@ test('the timer sweeps, and sweeps follow by messages as long as runs are open',
   expect(await client.wait(id)).toMatchObject({ state: 'canceled' });
 });
 
+test('a schedule is fired by its message, and sweeps follow as long as its run is open', async () => {
+  await pushAs('Planned', 'exec sleep 60');
+  await expect.poll(() => storage.openRuns({ limit: 9 }), { timeout: 20_000 }).toEqual([]);
+  const [chain] = await storage.slotQueue('sweep');
+  await harness.queue.send(encodeWakeUp({ runId: chain?.holder ?? '', wakeId: 'sweep' }, 0), 0, {});
+  await expect.poll(() => storage.slotQueue('sweep'), { timeout: 20_000 }).toEqual([]);
+
+  await client.putSchedule('planned', { taskName: 'Planned', cron: '* * * * * *' });
+  const firings = async () => (await client.schedule('planned')).firings;
+  await expect.poll(firings, { timeout: 60_000 }).toContainEqual(expect.objectContaining({ outcome: 'skipped' }));
+  await client.removeSchedule('planned');
+  const { runs } = await client.list({ labels: { schedule: 'planned' } });
+  expect(runs).toHaveLength(1);
+  expect(await storage.slotQueue('sweep')).toHaveLength(1);
+  await client.cancel(runs[0]?.id ?? '');
+  expect(await client.wait(runs[0]?.id ?? '')).toMatchObject({ state: 'canceled' });
+});
+
+test('a schedule whose message was lost is found by the timer', async () => {
+  await pushAs('Found', 'true');
+  const { etag } = await client.putSchedule('found', { taskName: 'Found', cron: '0 0 1 1 *' });
+  const planned = await storage.getSchedule('found');
+  if (planned === undefined) throw new Error('the schedule is not there');
+  const nextAt = new Date(Date.now() - 60_000).toISOString();
+  await storage.updateSchedule({ ...planned, version: planned.version + 1, nextAt, wakeAt: nextAt });
+  await harness.host.runTimer('sweep');
+  const found = await client.schedule('found');
+  expect(found).toMatchObject({ etag, firings: [{ plannedAt: nextAt, outcome: 'started' }] });
+  expect(await client.wait(found.firings[0]?.runId ?? '')).toMatchObject({ state: 'succeeded' });
+});
+
 async function pushAs(taskName: string, script: string): Promise<void> {
   const document = { taskName, dockerImage: 'busybox', scriptName: `${taskName}.sh` };
   await client.push(taskName, document, { executable: new Blob([`#!/bin/sh\n${script}\n`]) });

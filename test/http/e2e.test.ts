@@ -1,5 +1,6 @@
 import { logsSuite } from '../e2e/logs.ts';
 import { runsSuite } from '../e2e/runs.ts';
+import { schedulesSuite } from '../e2e/schedules.ts';
 import { tasksSuite } from '../e2e/tasks.ts';
 import { serverHarness } from './support/server-harness.ts';
 
@@ -12,3 +13,4 @@ async function standalone() {
 runsSuite('the standalone server', standalone);
 logsSuite('the standalone server', standalone);
 tasksSuite('the standalone server', standalone);
+schedulesSuite('the standalone server', standalone);

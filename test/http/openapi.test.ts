@@ -88,6 +88,7 @@ describe('what the server answers', () => {
   const json = { 'Content-Type': 'application/json' };
   const definition = { taskName: 'Print', dockerImage: 'busybox', scriptName: 'Print.sh' };
   const run = { taskName: 'Print' };
+  const schedule = { ...run, cron: '0 0 1 1 *' };
   const absent = '0'.repeat(26);
   const cases: [route: keyof typeof routes, status: number, suffix: string, request: Call][] = [
     ['createRun', 202, '', { body: run }],
@@ -129,6 +130,19 @@ describe('what the server answers', () => {
     ['getTaskSchema', 200, '', {}],
     ['planTask', 200, '', { body: {} }],
     ['planTask', 422, '', { body: { parameters: [{ name: 'X', value: 1 }] } }],
+    ['putSchedule', 201, '', { body: schedule }],
+    ['putSchedule', 200, '', { body: { ...schedule, paused: true } }],
+    ['putSchedule', 412, '', { body: schedule, headers: { ...json, 'If-None-Match': '*' } }],
+    ['putSchedule', 422, '', { body: { ...schedule, cron: 'x' } }],
+    ['resumeSchedule', 200, '', {}],
+    ['pauseSchedule', 200, '', {}],
+    ['pauseSchedule', 404, '', {}],
+    ['getSchedule', 200, '', {}],
+    ['listSchedules', 200, '?limit=1', {}],
+    ['listSchedules', 422, '?limit=0', {}],
+    ['deleteSchedule', 412, '', { headers: { 'If-Match': '"0"' } }],
+    ['deleteSchedule', 204, '', {}],
+    ['deleteSchedule', 404, '', {}],
     ['deleteTask', 412, '', { headers: { 'If-Match': '"0"' } }],
     ['openapi', 200, '', {}],
     ['healthz', 200, '', {}],
@@ -143,7 +157,7 @@ describe('what the server answers', () => {
     async (name, status, suffix, request) => {
       const { method, path }: Route = routes[name];
       const id = status === 404 && name === 'getRun' ? absent : runId;
-      const parts = { id, name: 'Print', file: 'f', version };
+      const parts = { id, name: status === 404 && name === 'pauseSchedule' ? 'Absent' : 'Print', file: 'f', version };
       const url = path.replaceAll(/\{(\w+)\}/g, (_, part: keyof typeof parts) => parts[part]) + suffix;
       const answer = await call(harness.url, url, { method: method.toUpperCase(), ...request });
       if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);

@@ -21,7 +21,8 @@ afterEach(() => rm(directory, { recursive: true }));
 
 const next = "ALTER TABLE runs ADD COLUMN note TEXT NOT NULL DEFAULT 'none'";
 
-async function version1(): Promise<void> {
+/** A file of the schema that Errand has by now. */
+async function latest(): Promise<void> {
   const storage = sqliteStorage({ path, clock: systemClock });
   await storage.createRun(sampleRun(1, { labels: { team: 'ops' } }));
   await storage.close();
@@ -40,8 +41,26 @@ const versionOf = (database: DatabaseSync): unknown => database.prepare('PRAGMA 
 
 describe('migrations', () => {
   test('bring a file of the first version up, with what is in it', async () => {
-    await version1();
-    expect(inspect(versionOf)).toBe(1);
+    const run = sampleRun(1, { labels: { team: 'ops' } });
+    inspect((database) => {
+      migrate(database, path, migrations.slice(0, 1));
+      const row = [run.id, run.taskName, run.wakeAt, JSON.stringify(run.labels), JSON.stringify(run)];
+      database
+        .prepare(
+          "INSERT INTO runs (id, version, task, state, open, wake_at, labels, record) VALUES (?, 1, ?, 'queued', 1, ?, ?, ?)",
+        )
+        .run(...row);
+      expect(versionOf(database)).toBe(1);
+    });
+    const storage = sqliteStorage({ path, clock: systemClock });
+    expect(await storage.getRun(run.id)).toEqual(run);
+    expect(await storage.listSchedules({ limit: 1 })).toEqual([]);
+    await storage.close();
+    expect(inspect(versionOf)).toBe(migrations.length);
+  });
+
+  test('bring a file of today up by one that is yet to come', async () => {
+    await latest();
     const connection = sqliteConnection({
       path,
       clock: systemClock,
@@ -54,16 +73,16 @@ describe('migrations', () => {
       note: 'none',
     });
     connection.close();
-    expect(inspect(versionOf)).toBe(2);
+    expect(inspect(versionOf)).toBe(migrations.length + 1);
   });
 
   test('leave a file as it was where one fails', async () => {
-    await version1();
+    await latest();
     inspect((database) => {
       expect(() => migrate(database, path, [...migrations, `${next}; INSERT INTO nowhere VALUES (1)`])).toThrow(
         'nowhere',
       );
-      expect(versionOf(database)).toBe(1);
+      expect(versionOf(database)).toBe(migrations.length);
       expect(
         database
           .prepare('PRAGMA table_info(runs)')
@@ -82,7 +101,7 @@ describe('migrations', () => {
   });
 
   test('refuse the file of a newer Errand, and leave it alone', async () => {
-    await version1();
+    await latest();
     inspect((database) => database.exec('PRAGMA user_version = 9'));
     const storage = sqliteStorage({ path, clock: systemClock });
     await expect(storage.check()).rejects.toMatchObject({

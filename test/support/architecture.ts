@@ -14,7 +14,7 @@ const driver: Folder = { ours: ['contract', 'core'] };
 /** The arrows between the folders of src/. A folder that is not here may not exist. */
 const folders: Readonly<Record<string, Folder>> = {
   contract: { ours: [], others: ['zod'] },
-  core: { ours: ['contract'], others: ['zod', 're2js', 'ulid', 'node:crypto', 'node:timers/promises'] },
+  core: { ours: ['contract'], others: ['zod', 're2js', 'ulid', 'croner', 'node:crypto', 'node:timers/promises'] },
   storage: driver,
   artifacts: driver,
   queues: driver,

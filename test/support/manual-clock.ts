@@ -3,6 +3,8 @@ import type { Clock } from '../../src/core/clock.ts';
 export interface ManualClock extends Clock {
   /** Moves time on, stopping wherever a timer is due: it is fired, and `settle` is awaited before time goes on. */
   advance(ms: number, settle?: () => Promise<void>): Promise<void>;
+  /** Somebody sets the clock on the wall. Timers go on as they were. */
+  set(now: number): void;
 }
 
 interface Timer {
@@ -15,6 +17,7 @@ interface Timer {
 export function manualClock(start: number): ManualClock {
   const timers = new Set<Timer>();
   let elapsed = 0;
+  let wall = start;
   let order = 0;
 
   function after(ms: number, fire: () => void): () => void {
@@ -29,9 +32,12 @@ export function manualClock(start: number): ManualClock {
   }
 
   return {
-    now: () => start + elapsed,
+    now: () => wall + elapsed,
     monotonic: () => elapsed,
     after,
+    set: (now) => {
+      wall = now - elapsed;
+    },
     sleep: (ms, { signal } = {}) =>
       new Promise((resolve, reject) => {
         const fail = () => reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));

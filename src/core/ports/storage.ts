@@ -1,5 +1,6 @@
 import type { RunState } from '../../contract/run.ts';
 import type { Instant, RunRecord } from '../run-record.ts';
+import type { ScheduleStorage } from './schedule-storage.ts';
 
 export interface Cancelable {
   signal?: AbortSignal | undefined;
@@ -41,10 +42,10 @@ export interface SlotEntry {
 }
 
 /**
- * Records of runs. Writes are durable when they resolve. An outage throws `storageUnavailable`, `storageBusy`, `storageFull` or
+ * Records of runs and of schedules. Writes are durable when they resolve. An outage throws `storageUnavailable`, `storageBusy`, `storageFull` or
  * `storageCorrupt` with its cause; a write that threw may still have happened, so callers read back.
  */
-export interface Storage {
+export interface Storage extends ScheduleStorage {
   /** A random id of this installation, made at first use: tells its containers from those of another on the same platform. */
   instanceId(options?: Cancelable): Promise<string>;
 

@@ -74,6 +74,20 @@ export async function withTaskNames(client: Client, taskName: string, error: unk
   return new HintedError(error, [`there are ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`]);
 }
 
+/** What is asked of a schedule; where there is none of this name, with the name that was probably meant. */
+export async function withScheduleNames<T>(client: Client, name: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!hasCode(error, 'scheduleNotFound')) throw error;
+    // A list that cannot be read leaves the error as it is: it says enough.
+    const page = await client.schedules({ limit: searched }).catch(() => undefined);
+    const names = page?.schedules.map((schedule) => schedule.name) ?? [];
+    const meant = suggest(name, names);
+    throw meant === undefined ? error : new HintedError(error, [`did you mean ${meant}?`]);
+  }
+}
+
 export function hasCode(error: unknown, code: string): error is ErrandApiError {
   return error instanceof ErrandApiError && error.details?.code === code;
 }

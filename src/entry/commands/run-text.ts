@@ -38,6 +38,9 @@ function facts(run: RunView, style: Style): string[][] {
     ['image', run.definition.dockerImage],
     ['executable', `${run.executable.name}  ${style.dim(`sha256 ${run.executable.sha256.slice(0, 12)}…`)}`],
     ...(labels.length === 0 ? [] : [['labels', printable(labels.join(', '))]]),
+    ...(run.schedule === undefined
+      ? []
+      : [['schedule', `${run.schedule.name}  ${style.dim(`planned for ${run.schedule.plannedAt}`)}`]]),
     ...(run.rerunOf === undefined ? [] : [['rerun of', run.rerunOf]]),
     ...(run.exitCode === undefined ? [] : [['exit code', String(run.exitCode)]]),
     ...(run.reason === undefined ? [] : [['reason', run.reason]]),

@@ -77,7 +77,7 @@ export async function makeRequest(
   client: Client,
   io: Io,
 ): Promise<MadeRequest> {
-  const declared = (await readDefinition(client, taskName))?.scriptParameters?.map(withDefaults);
+  const declared = await declaredParameters(client, taskName);
   const given = await givenParameters(values, declared, io);
   const missing = (declared ?? [])
     .filter(
@@ -86,6 +86,11 @@ export async function makeRequest(
     .map(({ parameterName }) => parameterName)
     .filter((name) => !given.some((each) => each.name === name));
   return { body: { taskName, parameters: [...given, ...(await askForSecrets(missing, io))] }, declared };
+}
+
+/** The parameters of a task; undefined where the key may not read its definition. */
+export async function declaredParameters(client: Client, taskName: string): Promise<TaskParameter[] | undefined> {
+  return (await readDefinition(client, taskName))?.scriptParameters?.map(withDefaults);
 }
 
 /** Sends a request; where it is refused, says what to write instead. */
@@ -106,14 +111,14 @@ function withDefaults(parameter: Omit<TaskParameter, 'required'> & { required?: 
   return { ...parameter, required: parameter.required ?? false };
 }
 
-function timeouts(text: string | undefined): Pick<RunRequestBody, 'timeouts'> {
+export function timeouts(text: string | undefined): Pick<RunRequestBody, 'timeouts'> {
   if (text === undefined) return {};
   if (!/^[1-9][0-9]{0,8}$/.test(text))
     throw new UsageError(`--timeout ${text} is no number of seconds: write --timeout 600.`);
   return { timeouts: { runSeconds: Number(text) } };
 }
 
-function maxCost(text: string | undefined): Pick<RunRequestBody, 'maxCost'> {
+export function maxCost(text: string | undefined): Pick<RunRequestBody, 'maxCost'> {
   if (text === undefined) return {};
   if (!/^[0-9]{1,7}(?:\.[0-9]{1,9})?$/.test(text) || Number(text) === 0)
     throw new UsageError(`--max-cost ${text} is no amount: write --max-cost 0.05.`);

@@ -1,5 +1,6 @@
 import type { Client, RunQuery } from '../../client/client.ts';
 import { runStates, type RunState, type RunView } from '../../contract/run.ts';
+import { scheduleLabel } from '../../contract/schedule.ts';
 import { instant } from '../../core/clock.ts';
 import { splitPair } from '../terminal/arguments.ts';
 import { command } from '../terminal/command.ts';
@@ -27,6 +28,7 @@ export const runsCommand = command({
       about: `Only in this state; again for more: ${runStates.join(', ')}`,
     },
     label: { type: 'string', multiple: true, value: 'name=value', about: 'Only with this label; again for more' },
+    schedule: { type: 'string', value: 'name', about: 'Only of this schedule' },
     since: { type: 'string', value: 'time', about: 'Only since: 30m, 2h, 7d, or 2026-01-31T08:00:00Z' },
     limit: { type: 'string', short: 'n', value: 'number', about: `How many at most (${defaultLimit})` },
   },
@@ -39,7 +41,10 @@ export const runsCommand = command({
     const query: RunQuery = {
       task: values.task,
       states: values.state.map(toState),
-      labels: Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value'))),
+      labels: Object.fromEntries([
+        ...values.label.map((text) => splitPair(text, '--label', 'name=value')),
+        ...(values.schedule === undefined ? [] : [[scheduleLabel, values.schedule]]),
+      ]),
       since: values.since === undefined ? undefined : toInstant(values.since, io),
     };
     let count = 0;

@@ -7,6 +7,7 @@ export interface Entry extends Summary {
 
 const tasks = 'Tasks';
 const runs = 'Runs';
+const schedules = 'Schedules';
 const servers = 'Servers';
 
 /** Every command. Each is loaded when it is called: the others' imports would cost its start-up time. */
@@ -100,6 +101,42 @@ export const commandTable: readonly Entry[] = [
     group: runs,
     about: 'Write down what really came of a lost run',
     load: async () => (await import('./resolve.ts')).resolveCommand,
+  },
+  {
+    name: 'schedule add',
+    group: schedules,
+    about: 'Run a task at planned times',
+    load: async () => (await import('./schedule-add.ts')).scheduleAddCommand,
+  },
+  {
+    name: 'schedule list',
+    group: schedules,
+    about: 'List the schedules of the server',
+    load: async () => (await import('./schedule-list.ts')).scheduleListCommand,
+  },
+  {
+    name: 'schedule show',
+    group: schedules,
+    about: 'Show one schedule: when it comes next, what came of the last times',
+    load: async () => (await import('./schedule-show.ts')).scheduleShowCommand,
+  },
+  {
+    name: 'schedule pause',
+    group: schedules,
+    about: 'Let schedules rest until they are resumed',
+    load: async () => (await import('./schedule-pause.ts')).schedulePauseCommand,
+  },
+  {
+    name: 'schedule resume',
+    group: schedules,
+    about: 'Let paused schedules go on',
+    load: async () => (await import('./schedule-pause.ts')).scheduleResumeCommand,
+  },
+  {
+    name: 'schedule remove',
+    group: schedules,
+    about: 'Remove schedules; their runs stay',
+    load: async () => (await import('./schedule-remove.ts')).scheduleRemoveCommand,
   },
   {
     name: 'dev',

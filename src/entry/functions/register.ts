@@ -6,6 +6,7 @@ import type {
   InvocationContext,
 } from '@azure/functions';
 import { ErrandError, errorTable } from '../../contract/errors.ts';
+import { scheduleOf } from '../../core/schedule-record.ts';
 import { decodeMessage } from '../../queues/azure-queue-message.ts';
 import { settingNameOf, settingOf } from '../azure-setting-names.ts';
 import { defaultQueue } from '../azure-storage-config.ts';
@@ -57,7 +58,10 @@ export function registerFunctions(app: typeof functionsApp, from: Environment): 
     const { wakeUp, at } = message;
     // A queue hides a message for a week at most: longer waits are made of several.
     if (at > clock.now() + earlyMs) return queue.schedule(wakeUp, at);
-    return chain.isOne(wakeUp) ? chain.go(wakeUp) : orchestrator.onWakeUp(wakeUp);
+    if (chain.isOne(wakeUp)) return chain.go(wakeUp);
+    await orchestrator.onWakeUp(wakeUp);
+    // A schedule may have started the one run that is open.
+    if (scheduleOf(wakeUp) !== undefined) await chain.ensure();
   }
 
   async function sweep(): Promise<void> {

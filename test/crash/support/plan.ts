@@ -39,7 +39,7 @@ const focus: Readonly<Record<ScenarioName, RegExp>> = {
 
 /** Calls that change nothing for whoever comes next: more than a few of each lie between the same two changes. */
 const looks =
-  /^(?:storage\.(?:getRun|openRuns|slotEntries|endedRuns)|artifacts\.(?:exchange|listRuns|listRuns\.item|check\/\w+)|exchange\.(?:fence|result|watch\.item)|driver\.(?:list|list\.item|observe|watch\.item)|engine\.GET .*):/;
+  /^(?:storage\.(?:getRun|openRuns|slotEntries|endedRuns|dueSchedules|listSchedules)|artifacts\.(?:exchange|listRuns|listRuns\.item|check\/\w+)|exchange\.(?:fence|result|watch\.item)|driver\.(?:list|list\.item|observe|watch\.item)|engine\.GET .*):/;
 
 const mostLooks = 2;
 const mostOfAKind = 8;

@@ -25,6 +25,12 @@ export const portFaults: Readonly<Record<string, Readonly<Record<string, readonl
     slotQueue: look,
     slotEntries: look,
     reserve: again,
+    createSchedule: fails,
+    getSchedule: look,
+    updateSchedule: fails,
+    deleteSchedule: fails,
+    listSchedules: look,
+    dueSchedules: look,
     check: fails,
   },
   artifacts: {

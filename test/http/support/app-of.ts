@@ -18,7 +18,12 @@ export interface Parts {
 export function appOf(parts: Parts = {}, options: Partial<AppOptions> = {}): Hono<AppEnv> {
   const definitions = untouchable<Orchestrator['definitions']>('definitions', {});
   return createApp({
-    orchestrator: untouchable('orchestrator', { definitions, onEnd: () => undefined, ...parts.orchestrator }),
+    orchestrator: untouchable('orchestrator', {
+      definitions,
+      schedules: untouchable<Orchestrator['schedules']>('schedules', { onFiring: () => undefined }),
+      onEnd: () => undefined,
+      ...parts.orchestrator,
+    }),
     artifacts: untouchable('artifacts', parts.artifacts ?? {}),
     storage: parts.storage ?? { countOpen: () => Promise.resolve({}) },
     clock: systemClock,
