@@ -3,6 +3,7 @@ import { scriptNamePattern, taskNamePattern } from '../contract/names.ts';
 import type { TaskSummary } from '../contract/run.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 import { checkDefinition, platformProblems } from './check-definition.ts';
+import type { Clock } from './clock.ts';
 import type { ArtifactInfo, ArtifactStore } from './ports/artifact-store.ts';
 import type { RunnerDriver } from './ports/runner-driver.ts';
 import { summary } from './problems.ts';
@@ -41,9 +42,10 @@ const cacheEntries = 1000;
 export function definitions(
   artifacts: ArtifactStore,
   driver: Pick<RunnerDriver, 'name' | 'capabilities'>,
+  clock: Pick<Clock, 'now'>,
 ): Definitions {
   const cache = new Map<string, StoredTask>();
-  const earlier = versions(artifacts);
+  const earlier = versions(artifacts, clock);
 
   async function load(taskName: string, signal?: AbortSignal): Promise<StoredTask> {
     if (!taskNamePattern.test(taskName)) throw notFound(taskName);

@@ -68,7 +68,7 @@ const openPage = 1_000;
 
 export function orchestrator(context: Context, options: LookerOptions = {}): Orchestrator {
   const { storage, artifacts, queue, driver, clock, logger, policy } = context;
-  const tasks = definitions(artifacts, driver);
+  const tasks = definitions(artifacts, driver, clock);
   const looks: Looker = looker(context, options);
   const closing = new AbortController();
   const loops: Promise<void>[] = [];

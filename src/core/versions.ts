@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ErrandError } from '../contract/errors.ts';
+import { instant, type Clock } from './clock.ts';
 import type { TaskVersion } from '../contract/run.ts';
 import type { ArtifactInfo, ArtifactStore } from './ports/artifact-store.ts';
 
@@ -42,13 +43,14 @@ export interface Versions {
   removeAll(taskName: string, signal?: AbortSignal): Promise<void>;
 }
 
-/** What is stored of a version beside its executable. */
+/** What is stored of a version beside its executable. The time is our own: a store may tell whole seconds only. */
 interface Kept {
+  keptAt: string;
   document: unknown;
   executable: { name: string; sha256: string; bytes: number };
 }
 
-export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>): Versions {
+export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>, clock: Pick<Clock, 'now'>): Versions {
   async function infos(taskName: string, signal?: AbortSignal): Promise<(ArtifactInfo & { version: string })[]> {
     const found: (ArtifactInfo & { version: string })[] = [];
     // A name has no dot, so the files of Stop are not those of StopVM.
@@ -61,8 +63,7 @@ export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>): 
   async function read(taskName: string, version: string, signal?: AbortSignal) {
     const found = await files.get(`${taskName}.${version}${suffix}`, { signal });
     if (found === undefined || found.unchanged) return undefined;
-    const { document, executable } = JSON.parse(Buffer.from(found.body).toString('utf8')) as Kept;
-    return { version, keptAt: found.info.modifiedAt, executable, document };
+    return { version, ...(JSON.parse(Buffer.from(found.body).toString('utf8')) as Kept) };
   }
 
   async function remove(taskName: string, version: string, signal?: AbortSignal): Promise<void> {
@@ -75,7 +76,11 @@ export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>): 
       const version = versionOf(document, sha256);
       const there = await files.describe(keptName(taskName, version), { signal });
       const bytes = there?.bytes ?? (await kept(await body()));
-      const text = JSON.stringify({ document, executable: { name, sha256, bytes } } satisfies Kept);
+      const text = JSON.stringify({
+        keptAt: instant(clock.now()),
+        document,
+        executable: { name, sha256, bytes },
+      } satisfies Kept);
       await files.put(`${taskName}.${version}${suffix}`, Buffer.from(text), { signal });
       for (const old of (await infos(taskName, signal)).slice(keptVersions))
         await remove(taskName, old.version, signal);
@@ -92,7 +97,7 @@ export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>): 
         // It may have been removed since it was listed.
         if (each !== undefined) found.push({ version, keptAt: each.keptAt, executable: each.executable });
       }
-      return found;
+      return found.toSorted((a, b) => (a.keptAt < b.keptAt ? 1 : -1));
     },
     load: async (taskName, version, signal) => {
       const found = await read(taskName, version, signal);

@@ -13,8 +13,8 @@ const executable = Buffer.from('#!/bin/sh\n');
 
 async function setUp() {
   const errand = await startErrand();
-  const { artifacts, driver } = errand.process.context;
-  return { errand, artifacts, tasks: definitions(artifacts, driver) };
+  const { artifacts, driver, clock } = errand.process.context;
+  return { errand, artifacts, tasks: definitions(artifacts, driver, clock) };
 }
 
 describe('a definition', () => {
@@ -64,7 +64,7 @@ describe('a definition', () => {
         return artifacts.get(name, options);
       },
     };
-    const others = definitions(goingAway, errand.process.context.driver);
+    const others = definitions(goingAway, errand.process.context.driver, errand.process.context.clock);
     expect((await others.list()).map(({ taskName }) => taskName)).toEqual(['Demo']);
   });
 

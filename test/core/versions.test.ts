@@ -11,11 +11,13 @@ import { sha256Of } from '../../src/testing/sample-exchange.ts';
 let directory: string;
 let artifacts: ArtifactStore;
 let kept: Versions;
+let now = 0;
+const clock = { now: () => (now += 1) };
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'errand-versions-'));
   artifacts = filesystemArtifacts({ directory, clock: systemClock });
-  kept = versions(artifacts);
+  kept = versions(artifacts, clock);
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
