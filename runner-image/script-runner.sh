@@ -1006,11 +1006,20 @@ grace_timer() {
   exec 6>"$_pipes/grace"
 }
 
+# A new process still has our traps until its shell takes them out, and loses what it is sent before. Bounded: on a full disk it cannot leave its mark.
+await_entry() {
+  _looks=0
+  until [ -e "$_pipes/entered" ] || [ $_looks -ge 20000 ] || ! kill -0 "$_task" 2>/dev/null; do
+    _looks=$((_looks + 1))
+  done
+}
+
 # The first cause is the one that is told.
 end_task() {
   _woken=1
   [ -z "$_cause" ] || return 0
   _cause=$1
+  await_entry
   signal_task TERM
   echo go >&6
 }
@@ -1022,6 +1031,7 @@ on_stop() {
 
 # Everything that the container has and the definition gives, and of ours only five names.
 enter_task() {
+  { echo >"$_pipes/entered"; } 2>/dev/null || :
   # Where memory runs out, the kernel is to take the task, and leave the runner to say so. A process may raise its own score.
   { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null || :
   set -- "$_executable"

@@ -96,6 +96,18 @@ describe.concurrent.each(shells())('under $name', (shell) => {
       },
     ));
 
+  test.concurrent('TERM right before the task is started ends it at once, and not only when the grace is over', async () => {
+    // The pipe of the grace is the last thing that is made before the task.
+    const inside = 'mkfifo() { case $1 in */grace) kill -TERM $$ ;; esac; command mkfifo "$@"; }';
+    const tries = Array.from({ length: 5 }, () =>
+      attempt(shell, { script: 'exec sleep 60', ticket: { ERRAND_GRACE_SECONDS: '40' }, inside }, (exchange, ended) => {
+        expect(exchange.result()).toMatchObject({ started: true, signal: 'TERM', stopped: true, timedOut: false });
+        expect(ended.ms).toBeLessThan(35_000);
+      }),
+    );
+    await Promise.all(tries);
+  });
+
   test.concurrent('INT to the runner ends the task in the same way, and the first cause is the one told', () =>
     attempt(
       shell,

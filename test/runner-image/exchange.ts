@@ -12,6 +12,8 @@ export interface TaskSpec {
   readonly script: string | Buffer;
   readonly secrets?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Lines of shell that the runner takes over with its ticket: for moments in it that nobody meets by waiting. */
+  readonly inside?: string;
   /** Ticket variables that differ from the usual ones. */
   readonly ticket?: Readonly<Record<string, string>>;
 }
@@ -82,6 +84,7 @@ export function exchangeFor(task: TaskSpec, below = tmpdir()): Exchange {
     ...Object.entries(task.environment ?? {}).map(([name, value]) => `export ${name}=${quote(value)}`),
     ':',
     '}',
+    task.inside ?? '',
     '',
   ].join('\n');
   writeFileSync(join(directory, 'ticket'), ticket);
