@@ -15,7 +15,7 @@ import { pushScript, serverHarness, type ServerHarness } from '../http/support/s
 const patience = { timeout: 20_000, interval: 50 };
 const both = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
 const parameters = [{ parameterName: 'Gate', parameterType: 'string', required: true }];
-const more = { scriptParameters: parameters, hints: { readOnly: true } };
+const more = { scriptParameters: parameters, hints: { readOnly: true }, timeouts: { runSeconds: 120 } };
 
 let harness: ServerHarness;
 let gates: string;

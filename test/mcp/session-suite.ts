@@ -14,8 +14,8 @@ import { textOf, type Connect, type Session } from './support/mcp-client.ts';
 const patience = { timeout: 20_000, interval: 50 };
 const text = (name: string, more: object = {}) => ({ parameterName: name, parameterType: 'string', ...more });
 const secret = (name: string, more: object = {}) => ({ parameterName: name, parameterType: 'secret', ...more });
-/** Runs until its gate is opened. */
-const gated = { scriptParameters: [text('Gate', { required: true })] };
+/** Runs until its gate is opened, and no longer than a test that could not open it. */
+const gated = { scriptParameters: [text('Gate', { required: true })], timeouts: { runSeconds: 120 } };
 const gateScript = 'echo begun; while [ ! -e "$Gate" ]; do sleep 0.05; done; echo done';
 
 /** A session of the official client, from its beginning to its end. */
