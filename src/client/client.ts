@@ -1,3 +1,4 @@
+import type { PrincipalView } from '../contract/principal.ts';
 import { routes } from '../contract/routes.ts';
 import type { Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
 import type { rerunRequestSchema, RunRequestBody } from '../contract/run-request.ts';
@@ -60,8 +61,8 @@ export interface Client {
   logs(id: string, options?: FollowOptions): AsyncGenerator<{ attempt: number; text: string }, void, undefined>;
   /** The log, changes of state and the end. */
   events(id: string, options?: FollowOptions): AsyncGenerator<RunEvent, void, undefined>;
-  /** The log as it is now, of the last attempt unless said otherwise. */
-  log(id: string, options?: Signaled & { attempt?: number | undefined }): Promise<Response>;
+  /** The log as it is now, of the last attempt unless said otherwise. `range`: only these bytes, in the form of the Range header (RFC 9110). */
+  log(id: string, options?: Signaled & { attempt?: number | undefined; range?: string | undefined }): Promise<Response>;
   cancel(id: string, options?: Signaled): Promise<RunView>;
   /** The same task, of now or of then, with the same values but for those given. Secrets have to be given again. */
   rerun(id: string, request?: RerunBody, options?: Keyed): Promise<RunView>;
@@ -104,6 +105,8 @@ export interface Client {
   resumeSchedule(name: string, options?: Signaled): Promise<ScheduleView>;
   /** A file that a run left. */
   output(id: string, file: string, options?: Signaled): Promise<Response>;
+  /** Who asks, by the key, and what they may do. */
+  whoami(options?: Signaled): Promise<PrincipalView>;
 }
 
 const waitSeconds = 30;
@@ -151,8 +154,12 @@ export function createClient(options: ClientOptions): Client {
         if (event.event === 'log') yield { attempt: event.attempt, text: event.text };
     },
     events,
-    log: (id, { attempt, signal } = {}) =>
-      send(path('getLogs', { id }), { query: attempt === undefined ? [] : [['attempt', String(attempt)]], signal }),
+    log: (id, { attempt, range, signal } = {}) =>
+      send(path('getLogs', { id }), {
+        query: attempt === undefined ? [] : [['attempt', String(attempt)]],
+        headers: range === undefined ? {} : { Range: range },
+        signal,
+      }),
     cancel: (id, { signal } = {}) => json(path('cancelRun', { id }), { method: 'POST', repeatable: true, signal }),
     rerun: (id, request = {}, given = {}) => json(path('rerunRun', { id }), { ...post(request), ...keyed(given) }),
     resolve: (id, request, { signal } = {}) =>
@@ -200,6 +207,7 @@ export function createClient(options: ClientOptions): Client {
     resumeSchedule: (name, { signal } = {}) =>
       json(path('resumeSchedule', { name }), { method: 'POST', repeatable: true, signal }),
     output: (id, file, { signal } = {}) => send(path('getOutput', { id, file }), { signal }),
+    whoami: ({ signal } = {}) => json(path('whoami'), { signal }),
   };
 }
 

@@ -12,8 +12,8 @@ export type Scope = (typeof scopes)[number];
 export interface Route {
   method: 'get' | 'put' | 'post' | 'delete';
   path: string;
-  /** The scope an API key needs; undefined is open to all. */
-  scope?: Scope;
+  /** The scope an API key needs; `any` takes every key, whatever its scopes; undefined is open to all. */
+  scope?: Scope | 'any';
 }
 
 /** Every address of the API and who may use it. The server refuses to start with a route that is not in here. */
@@ -41,6 +41,9 @@ export const routes = {
   deleteSchedule: { method: 'delete', path: '/api/schedules/{name}', scope: 'schedules:write' },
   pauseSchedule: { method: 'post', path: '/api/schedules/{name}/pause', scope: 'schedules:write' },
   resumeSchedule: { method: 'post', path: '/api/schedules/{name}/resume', scope: 'schedules:write' },
+  whoami: { method: 'get', path: '/api/whoami', scope: 'any' },
+  // Each tool asks for the scopes of what it does.
+  mcp: { method: 'post', path: '/mcp', scope: 'any' },
   openapi: { method: 'get', path: '/api/openapi.json' },
   healthz: { method: 'get', path: '/healthz' },
   readyz: { method: 'get', path: '/readyz' },

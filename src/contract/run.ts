@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { quoteSchema, receiptSchema } from './cost.ts';
-import { taskDefinitionSchema } from './task-definition.ts';
+import { hintsSchema, taskDefinitionSchema } from './task-definition.ts';
 
 export const runStates = [
   'queued',
@@ -196,6 +196,7 @@ export const taskSummarySchema = z
   .object({
     taskName: z.string(),
     description: z.string().optional(),
+    hints: hintsSchema.optional(),
     enabled: z.boolean(),
     valid: z.boolean(),
     problem: z.string().optional(),

@@ -95,6 +95,20 @@ export const concurrencySchema = z.strictObject({
   onLimit: z.enum(['queue', 'reject']).default('queue'),
 });
 
+/** What a task does to the world, as its author says: for agents and the people who let them. Nothing is enforced by it. */
+export const hintsSchema = z
+  .strictObject({
+    readOnly: z.boolean().optional().meta({ description: 'It changes nothing' }),
+    destructive: z.boolean().optional().meta({ description: 'It may take away or replace what is there' }),
+    idempotent: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Run again with the same values, or begun and not finished, it does no harm' }),
+  })
+  .meta({ description: 'What the task does to the world; agents are told' });
+
+export type Hints = z.infer<typeof hintsSchema>;
+
 /** A task definition as people write it. The original document is valid as it stands; everything else has a default. */
 export const taskDefinitionSchema = z
   .strictObject({
@@ -107,6 +121,7 @@ export const taskDefinitionSchema = z
       .meta({ description: 'The executable, stored beside this document' }),
     scriptParameters: z.array(parameterSchema).max(100).default([]),
     description: z.string().max(4000).optional(),
+    hints: hintsSchema.optional(),
     resources: z
       .strictObject({
         cpu: z.number().min(0.1).max(31).default(1),

@@ -214,7 +214,7 @@ function environmentProblems(definition: TaskDefinition): Problem[] {
 
 function ruleProblems(definition: TaskDefinition): Problem[] {
   const problems: Problem[] = [];
-  const { retry, timeouts, concurrency, scriptName } = definition;
+  const { hints, retry, timeouts, concurrency, scriptName } = definition;
   if (scriptName.toLowerCase().endsWith('.json'))
     problems.push({
       path: '/scriptName',
@@ -239,6 +239,12 @@ function ruleProblems(definition: TaskDefinition): Problem[] {
       path: '/retry/exitCodes',
       code: 'inconsistent',
       message: 'exitCodes is given, but on does not have exitCode',
+    });
+  if (hints?.readOnly === true && hints.destructive === true)
+    problems.push({
+      path: '/hints/destructive',
+      code: 'inconsistent',
+      message: 'hints say that the task changes nothing and that it may destroy: leave one out',
     });
   if (timeouts.totalSeconds !== undefined && timeouts.totalSeconds < timeouts.runSeconds)
     problems.push({

@@ -85,8 +85,14 @@ export function definitions(
   async function summarize(taskName: string, signal?: AbortSignal): Promise<TaskSummary | undefined> {
     try {
       const { definition } = await load(taskName, signal);
-      const { description, enabled } = definition;
-      return { taskName, ...(description === undefined ? {} : { description }), enabled, valid: true };
+      const { description, hints, enabled } = definition;
+      return {
+        taskName,
+        ...(description === undefined ? {} : { description }),
+        ...(hints === undefined ? {} : { hints }),
+        enabled,
+        valid: true,
+      };
     } catch (error) {
       if (error instanceof ErrandError && error.code === 'invalidDefinition')
         return { taskName, enabled: false, valid: false, problem: error.message };

@@ -6,6 +6,7 @@ import { requireScope } from './auth.ts';
 import { guardHost } from './guard-host.ts';
 import type { Handlers, RouteName } from './handlers.ts';
 import { logHandlers } from './logs.ts';
+import { mcpHandlers } from './mcp.ts';
 import { httpMetrics } from './metrics.ts';
 import { operationHandlers } from './operations.ts';
 import { outputHandlers } from './outputs.ts';
@@ -21,6 +22,7 @@ import { taskHandlers } from './tasks.ts';
 export function createApp(options: AppOptions): Hono<AppEnv> {
   const { keys, closing, logger } = options;
   const metrics = httpMetrics(options);
+  const app = new Hono<AppEnv>();
   const handlers: Handlers = {
     ...runHandlers(options, metrics),
     ...logHandlers(options),
@@ -29,9 +31,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     ...taskVersionHandlers(options),
     ...scheduleHandlers(options),
     ...operationHandlers(options, metrics),
+    ...mcpHandlers(options, async (request) => app.fetch(request)),
   };
-
-  const app = new Hono<AppEnv>();
   app.onError((error, c) => problemResponse(c, error, logger));
   app.use(requestId, securityHeaders);
   if (keys === undefined) app.use(guardHost);

@@ -20,7 +20,7 @@ export function requireScope(
         'the API key is missing, unknown or expired: send it as "Authorization: Bearer errand_…", or make one with "errand keys create"',
       );
     }
-    if (!principal.scopes.includes(scope)) {
+    if (scope !== 'any' && !principal.scopes.includes(scope)) {
       throw new ErrandError(
         'forbidden',
         `this needs a key with the scope ${scope}; ${principal.name} has ${principal.scopes.join(', ')}`,

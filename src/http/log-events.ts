@@ -1,11 +1,11 @@
 import type { EndReason, RunState, TerminalState } from '../contract/run.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
+import { toText, wholeCharacters } from '../core/log-text.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { ArtifactStore, Exchange } from '../core/ports/artifact-store.ts';
 import { isEnded } from '../core/view.ts';
 import { bell, type Bell } from './bell.ts';
-import { toText, wholeCharacters } from './log-text.ts';
 
 /** A place in the log of a run: everything before it was sent. `offset` in bytes of the attempt's log. */
 export interface LogPosition {

@@ -2,6 +2,7 @@ import { limits } from '../contract/limits.ts';
 import { runStates } from '../contract/run.ts';
 import { keptVersions } from '../core/versions.ts';
 import type { RouteName } from './handlers.ts';
+import { mcpOperation } from './openapi-mcp.ts';
 import {
   bodyErrors,
   json,
@@ -273,6 +274,13 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     errors: [...bodyErrors, 'taskNotFound', 'taskDisabled', 'invalidDefinition', 'executableMissing'],
   },
   ...scheduleOperations,
+  mcp: mcpOperation,
+  whoami: {
+    summary: 'Who asks, by the key that was sent, and what they may do',
+    tag: 'operation',
+    answers: { 200: { description: 'The caller', content: json('Principal') } },
+    errors: [],
+  },
   openapi: {
     summary: 'This document',
     tag: 'operation',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { quoteSchema, receiptSchema } from '../contract/cost.ts';
 import { errorTable, problemDetailsSchema, type ErrorCode } from '../contract/errors.ts';
+import { principalSchema } from '../contract/principal.ts';
 import { routes, type Route } from '../contract/routes.ts';
 import {
   attemptSchema,
@@ -77,6 +78,12 @@ export function openApiDocument(version: string, { hasKeys }: { hasKeys: boolean
   };
 }
 
+interface Documented {
+  description: string;
+  content?: object;
+}
+type Responses = Readonly<Record<string, Documented>>;
+
 function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, hasKeys: boolean): object {
   const { summary, description, tag, query = {}, headers = {}, body, answers } = doc;
   const codes = [
@@ -90,7 +97,7 @@ function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, h
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],
-    ...(scope === undefined || !hasKeys ? { security: [] } : { security: [{ bearer: [scope] }, { header: [scope] }] }),
+    security: scope === undefined || !hasKeys ? [] : keySecurity(scope),
     parameters: [
       ...[...path.matchAll(/\{(\w+)\}/g)].map(([, part]) => ({
         name: part,
@@ -107,14 +114,31 @@ function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, h
       })),
     ],
     ...(body === undefined ? {} : { requestBody: { required: body.required, content: contentOf(body.content) } }),
-    responses: {
-      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
-      ...problemAnswers(codes),
-    },
+    responses: joined(
+      Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
+      problemAnswers(codes),
+    ),
   };
 }
 
-function answerOf({ description, content, headers }: Answer): object {
+/** An operation may have an answer of its own under the status of a problem: the media type tells them apart. */
+function joined(own: Responses, problems: Responses): Responses {
+  const both = Object.entries(problems).map(([status, problem]): [string, Documented] => {
+    const answer = own[status];
+    if (answer === undefined) return [status, problem];
+    const description = `${answer.description}. ${problem.description}`;
+    return [status, { ...answer, description, content: { ...answer.content, ...problem.content } }];
+  });
+  return { ...own, ...Object.fromEntries(both) };
+}
+
+/** Roles in the sense of OpenAPI 3.1: the scopes that a key needs. */
+function keySecurity(scope: NonNullable<Route['scope']>): object[] {
+  const needed = scope === 'any' ? [] : [scope];
+  return [{ bearer: needed }, { header: needed }];
+}
+
+function answerOf({ description, content, headers }: Answer): Documented {
   return {
     description,
     ...(headers === undefined
@@ -133,7 +157,7 @@ function contentOf(content: NonNullable<Answer['content']>): object {
 }
 
 /** One answer for each status, which lists the codes that have it. */
-function problemAnswers(codes: readonly ErrorCode[]): Record<string, object> {
+function problemAnswers(codes: readonly ErrorCode[]): Responses {
   const byStatus = new Map<number, Set<ErrorCode>>();
   for (const code of codes) {
     const { status } = errorTable[code];
@@ -165,6 +189,7 @@ for (const [id, schema] of Object.entries({
   ScheduleDocument: scheduleDocumentSchema,
   SchedulePage: schedulePageSchema,
   Firing: firingSchema,
+  Principal: principalSchema,
   Quote: quoteSchema,
   Receipt: receiptSchema,
 }))

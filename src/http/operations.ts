@@ -1,3 +1,4 @@
+import type { PrincipalView } from '../contract/principal.ts';
 import type { AppOptions } from './app-options.ts';
 import type { Handlers } from './handlers.ts';
 import type { HttpMetrics } from './metrics.ts';
@@ -7,9 +8,18 @@ import { openApiDocument } from './openapi.ts';
 export function operationHandlers(
   { orchestrator, version, keys }: AppOptions,
   metrics: Pick<HttpMetrics, 'text'>,
-): Handlers<'healthz' | 'readyz' | 'metrics' | 'openapi'> {
+): Handlers<'whoami' | 'healthz' | 'readyz' | 'metrics' | 'openapi'> {
   let document: string | undefined;
   return {
+    whoami: (c) => {
+      const { name, scopes, tasks } = c.get('principal');
+      return c.json({
+        name,
+        scopes: [...scopes],
+        ...(tasks === undefined ? {} : { tasks: [...tasks] }),
+      } satisfies PrincipalView);
+    },
+
     /** The process lives, whatever else does not. */
     healthz: (c) => c.json({ status: 'ok' }),
 

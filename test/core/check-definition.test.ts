@@ -168,6 +168,9 @@ describe('problems', () => {
 
   test.each([
     [{ retry: { maxAttempts: 2 } }, ['inconsistent /retry/on']],
+    [{ hints: { readOnly: true, destructive: true } }, ['inconsistent /hints/destructive']],
+    [{ hints: { readOnly: true, destructive: false, idempotent: true } }, []],
+    [{ hints: { safe: true } }, ['unknownField /hints/safe']],
     [
       {
         concurrency: { limit: 1, key: 'S' },

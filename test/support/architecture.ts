@@ -19,10 +19,13 @@ const folders: Readonly<Record<string, Folder>> = {
   artifacts: driver,
   queues: driver,
   runners: driver,
-  http: driver,
+  http: { ours: ['contract', 'core', 'client', 'mcp'] },
   client: { ours: ['contract'], others: [] },
+  mcp: { ours: ['contract', 'core', 'client'] },
   testing: { ours: ['contract', 'core'] },
-  entry: { ours: ['contract', 'core', 'storage', 'artifacts', 'queues', 'runners', 'http', 'client', 'testing'] },
+  entry: {
+    ours: ['contract', 'core', 'storage', 'artifacts', 'queues', 'runners', 'http', 'client', 'mcp', 'testing'],
+  },
 };
 
 const longestFile = 350;

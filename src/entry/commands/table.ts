@@ -157,6 +157,12 @@ export const commandTable: readonly Entry[] = [
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   {
+    name: 'mcp',
+    group: servers,
+    about: 'Give the tasks of a server to an agent, as tools',
+    load: async () => (await import('./mcp.ts')).mcpCommand,
+  },
+  {
     name: 'backup',
     group: servers,
     about: 'Copy the run database while the server goes on',
@@ -167,5 +173,11 @@ export const commandTable: readonly Entry[] = [
     group: servers,
     about: 'Make an API key',
     load: async () => (await import('./keys-create.ts')).keysCreateCommand,
+  },
+  {
+    name: 'whoami',
+    group: servers,
+    about: 'Show whose key this is, and what it may do',
+    load: async () => (await import('./whoami.ts')).whoamiCommand,
   },
 ];

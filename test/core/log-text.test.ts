@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { toText, wholeCharacters } from '../../src/http/log-text.ts';
+import { toText, wholeCharacters } from '../../src/core/log-text.ts';
 
 test('bytes cut anywhere give the same text as bytes read at once', () => {
   const anyBytes = fc.uint8Array({ maxLength: 40 });
