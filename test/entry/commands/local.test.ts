@@ -1,4 +1,5 @@
-import { glob, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -59,7 +60,7 @@ test('dev pushes the examples; backup copies its records while it runs', async (
   const server = await testServer(['dev', '--driver', 'process']);
   try {
     const tasks = records((await server.run(['tasks'])).stdout).map(({ taskName }) => taskName);
-    const examples = await Array.fromAsync(glob('examples/*/*.json'));
+    const examples = globSync('examples/*/*.json');
     expect(tasks).toEqual(expect.arrayContaining(['Hello', 'WordCount', 'StopVM']));
     expect(tasks).toHaveLength(examples.length);
     const inspected = await server.run(['run', 'InspectMachine', '--wait']);
