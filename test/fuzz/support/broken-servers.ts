@@ -1,0 +1,128 @@
+import type { AppOptions } from '../../../src/http/app-options.ts';
+import type { RunnerDriver } from '../../../src/core/ports/runner-driver.ts';
+import type { RunRequest } from '../../../src/contract/run-request.ts';
+import { ErrandError } from '../../../src/contract/errors.ts';
+
+/** Servers with one mistake each, which the fuzz and its judges have to notice. */
+export type Variant =
+  | 'prototypeLookup'
+  | 'hostPatterns'
+  | 'undocumentedField'
+  | 'undocumentedStatus'
+  | 'leakyError'
+  | 'startsWhatItRefuses'
+  | 'dies'
+  | 'keepsBodies';
+
+export function broken(variant: Variant | undefined, options: AppOptions, driver: RunnerDriver): AppOptions {
+  return variant === undefined ? options : variants[variant](options, driver);
+}
+
+const variants: Record<Variant, (options: AppOptions, driver: RunnerDriver) => AppOptions> = {
+  /** A cache that is a plain object knows `constructor`. */
+  prototypeLookup: (options) => {
+    const { definitions } = options.orchestrator;
+    const cache: Record<string, ReturnType<typeof definitions.load>> = {};
+    return orchestrated(options, {
+      definitions: {
+        ...definitions,
+        load: async (name, signal) => {
+          const found = await (cache[name] ?? definitions.load(name, signal));
+          if (found.definition.taskName !== name) throw new Error('the cache holds another task');
+          return found;
+        },
+      },
+    });
+  },
+
+  /** Values are held against a pattern by an engine that backtracks. */
+  hostPatterns: (options) =>
+    orchestrated(options, {
+      plan: (request) => {
+        for (const { value } of request.parameters) if (typeof value === 'string') /^(?:a+)+$/.test(value);
+        return options.orchestrator.plan(request);
+      },
+    }),
+
+  /** Says a number where the document says text. */
+  undocumentedField: (options) =>
+    orchestrated(options, {
+      view: async (run) => {
+        const view = await options.orchestrator.view(run);
+        return { ...view, requestedBy: view.version as unknown as string };
+      },
+    }),
+
+  /** Answers with a status that the document does not have. */
+  undocumentedStatus: (options) =>
+    orchestrated(options, {
+      cancel: () => Promise.reject(new ErrandError('preconditionFailed', 'this run may not be canceled just now')),
+    }),
+
+  /** Tells the caller what is for the log. */
+  leakyError: (options) =>
+    orchestrated(options, {
+      plan: async (request) => {
+        try {
+          return await options.orchestrator.plan(request);
+        } catch (error) {
+          throw error instanceof ErrandError ? new ErrandError(error.code, error.stack ?? '') : error;
+        }
+      },
+    }),
+
+  /** Asks for a container before it has looked at the request. */
+  startsWhatItRefuses: (options, driver) =>
+    orchestrated(options, {
+      accept: async (request: RunRequest, asker) => {
+        try {
+          return await options.orchestrator.accept(request, asker);
+        } catch (error) {
+          await driver.create(refusedSpec).catch(() => undefined);
+          throw error;
+        }
+      },
+    }),
+
+  /** An error that nobody waits for. */
+  dies: (options) =>
+    orchestrated(options, {
+      plan: (request) => {
+        if (request.parameters.some(({ name }) => name === 'Count'))
+          setImmediate(() => {
+            throw new Error('nobody waits for this');
+          });
+        return options.orchestrator.plan(request);
+      },
+    }),
+
+  /** Nothing that was asked is ever forgotten. */
+  keepsBodies: (options) => {
+    const kept: unknown[] = [];
+    return orchestrated(options, {
+      plan: (request) => {
+        kept.push(Array.from({ length: 20_000 }, (_, index) => ({ index })));
+        return options.orchestrator.plan(request);
+      },
+    });
+  },
+};
+
+function orchestrated(options: AppOptions, change: Partial<AppOptions['orchestrator']>): AppOptions {
+  return { ...options, orchestrator: { ...options.orchestrator, ...change } };
+}
+
+const refusedSpec: Parameters<RunnerDriver['create']>[0] = {
+  name: 'errand-refused-1',
+  runId: '0'.repeat(26),
+  attempt: 1,
+  taskName: 'Held',
+  place: 'local',
+  instanceId: 'none',
+  image: 'busybox',
+  resources: { cpu: 1, memoryInGB: 1 },
+  container: { readOnlyRoot: false, network: 'default', capabilities: [] },
+  identity: undefined,
+  access: { kind: 'directory', exchange: '/nonexistent', executable: '/nonexistent' },
+  graceSeconds: 1,
+};

@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+
+import { operationsOf } from './api-document.ts';
+import type { FuzzWorld } from './fuzz-world.ts';
+import { rawClient, type Outcome, type RawClient } from './raw-client.ts';
+import { requestArbitrary, type FormedRequest, type FuzzRequest } from './request-arbitrary.ts';
+
+export interface CampaignOptions {
+  requests: number;
+  seed: number;
+  /** Place of one request within the seed, as a failure prints it: only this one is sent. */
+  path?: string | undefined;
+  /** How many are asked at once, each lane with a seed of its own. */
+  lanes: number;
+  /** How long an answer may take. */
+  patienceMs?: number;
+  /** One failure is enough: the other lanes stop. */
+  stopsAtFirst?: boolean;
+  onProgress?: (sent: number) => void;
+}
+
+export interface Failure {
+  /** These reproduce it. */
+  seed: number;
+  path: string;
+  request: string;
+  why: string;
+  /** The server is gone, or does not answer: nothing more can be asked of it. */
+  isFinal: boolean;
+}
+
+export interface CampaignFigures {
+  sent: number;
+  /** Connections that ended without an answer, where that is the server's right. */
+  unanswered: number;
+  /** Operation → status → how often. */
+  statuses: Map<string, Map<number, number>>;
+  /** Runs that a 202 told of. */
+  heard: Set<string>;
+  serverErrors: number;
+  failures: Failure[];
+}
+
+/** A body that is refused for its size may be answered while it is still on its way, and the answer lost with the connection. */
+const sizeThatMayBreak = 256 * 1024;
+
+/** Sends what fast-check makes of the document, and judges each answer. The first failure of a lane is made as small as it gets. */
+export async function campaign(world: FuzzWorld, options: CampaignOptions): Promise<CampaignFigures> {
+  const { requests, seed, path, lanes, patienceMs = 20_000, stopsAtFirst = false, onProgress } = options;
+  const figures: CampaignFigures = {
+    sent: 0,
+    unanswered: 0,
+    statuses: new Map(operationsOf(world.document).map(({ id }) => [id, new Map<number, number>()])),
+    heard: new Set(),
+    serverErrors: 0,
+    failures: [],
+  };
+  const arbitrary = requestArbitrary(world.document);
+  const alone = path !== undefined;
+  let failing: number | undefined;
+
+  async function lane(laneSeed: number, share: number): Promise<void> {
+    const client = rawClient(world.server.url);
+    let isOver = false;
+    const property = fc.asyncProperty(arbitrary, async (request) => {
+      // A server that is gone cannot tell a smaller request from a larger one.
+      if (isOver || (stopsAtFirst && failing !== undefined && failing !== laneSeed)) return;
+      const why = await sent(request, client, { world, figures, patienceMs });
+      figures.sent += 1;
+      if (figures.sent % 1_000 === 0) onProgress?.(figures.sent);
+      if (why === undefined) return;
+      isOver = why.isFinal;
+      failing ??= laneSeed;
+      throw new Error(why.text);
+    });
+    const details = await fc.check(property, {
+      seed: laneSeed,
+      numRuns: share,
+      ...(path === undefined ? {} : { path }),
+      endOnFailure: alone,
+    });
+    client.close();
+    if (!details.failed) return;
+    figures.failures.push({
+      seed: laneSeed,
+      path: details.counterexamplePath ?? '',
+      request: details.counterexample === null ? 'none' : describeRequest(details.counterexample[0]),
+      why: details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance),
+      isFinal: isOver,
+    });
+  }
+
+  const count = alone ? 1 : lanes;
+  await Promise.all(
+    Array.from({ length: count }, (_, index) => lane(seed + index, alone ? requests : Math.ceil(requests / count))),
+  );
+  return figures;
+}
+
+interface Sending {
+  world: FuzzWorld;
+  figures: CampaignFigures;
+  patienceMs: number;
+}
+
+/** What was wrong, and whether nothing can be learned from this server any more. */
+type Wrong = { text: string; isFinal: boolean } | undefined;
+
+async function sent(request: FuzzRequest, client: RawClient, { world, figures, patienceMs }: Sending): Promise<Wrong> {
+  const gone = (): Wrong => {
+    const end = world.server.ended();
+    return end === undefined ? undefined : { text: `the server is gone: ${end}`, isFinal: true };
+  };
+  if (request.kind === 'bytes') {
+    const bytes = Buffer.from(world.fill(Buffer.from(request.bytes).toString('latin1')), 'latin1');
+    const outcome = await client.send({ bytes: [bytes], method: '', patienceMs, last: true });
+    if (outcome.kind !== 'answered') figures.unanswered += 1;
+    if (gone() !== undefined) return gone();
+    if (outcome.kind === 'silent') return { text: `the connection was left open for ${patienceMs} ms`, isFinal: false };
+    const wrong = outcome.kind === 'answered' ? world.judge.judgeAny(outcome.answer) : undefined;
+    return wrong === undefined ? undefined : { text: wrong, isFinal: false };
+  }
+
+  const formed = { ...request, target: world.fill(request.target) };
+  // Waiting for the end of a run is no delay.
+  const waits = /[?&]wait=/.test(formed.target);
+  const outcome = await client.send({
+    bytes: toBytes(formed, world),
+    method: formed.method,
+    patienceMs: waits ? Math.min(300, patienceMs) : patienceMs,
+  });
+  if (gone() !== undefined) return gone();
+  return judged(formed, outcome, { world, figures, waits });
+}
+
+async function judged(
+  { method, target, body = '' }: FormedRequest,
+  outcome: Outcome,
+  { world, figures, waits }: { world: FuzzWorld; figures: CampaignFigures; waits: boolean },
+): Promise<Wrong> {
+  if (outcome.kind !== 'answered') {
+    figures.unanswered += 1;
+    if (outcome.kind === 'silent' && waits) return undefined;
+    if (outcome.kind === 'closed' && Buffer.byteLength(body) > sizeThatMayBreak) return undefined;
+    return outcome.kind === 'silent'
+      ? { text: 'it was not answered', isFinal: true }
+      : { text: `the connection was closed without an answer ${outcome.why}`, isFinal: false };
+  }
+  const { answer } = outcome;
+  if (answer.status >= 500) figures.serverErrors += 1;
+  const operation = world.judge.operationOf(method, target);
+  const counts = operation === undefined ? undefined : figures.statuses.get(operation.id);
+  counts?.set(answer.status, (counts.get(answer.status) ?? 0) + 1);
+  const wrong = world.judge.judge(method, target, answer);
+  if (wrong !== undefined) return { text: `${wrong}\n${answer.status} ${answer.body.slice(0, 500)}`, isFinal: false };
+
+  if (answer.status === 202 && answer.headers.has('location')) {
+    const run = JSON.parse(answer.body) as { id: string; taskName: string };
+    figures.heard.add(run.id);
+    world.heard(run);
+  }
+  const task = /^\/api\/tasks\/([^/?]+)$/.exec(target.split('?')[0] ?? '')?.[1];
+  if (task !== undefined && method !== 'GET' && answer.status < 300) await world.taskChanged(task);
+  return undefined;
+}
+
+function toBytes(
+  { method, target, headers, body, chunked }: FormedRequest,
+  { fill }: FuzzWorld,
+): (string | Uint8Array)[] {
+  const has = (name: string) => headers.some(([each]) => each.toLowerCase() === name);
+  const content = typeof body === 'string' ? Buffer.from(body.toWellFormed()) : body;
+  const lines = [
+    `${method} ${target} HTTP/1.1`,
+    ...(has('host') ? [] : ['Host: localhost']),
+    ...headers.map(([name, value]) => `${name}: ${fill(value)}`),
+    ...(content === undefined
+      ? []
+      : [chunked === true ? 'Transfer-Encoding: chunked' : `Content-Length: ${content.length}`]),
+  ];
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  if (content === undefined) return [head];
+  if (chunked !== true) return [Buffer.concat([head, content])];
+  const half = Math.ceil(content.length / 2);
+  const chunks = [content.subarray(0, half), content.subarray(half)].filter(({ length }) => length > 0);
+  return [head, ...chunks.flatMap((chunk) => [`${chunk.length.toString(16)}\r\n`, chunk, '\r\n']), '0\r\n\r\n'];
+}
+
+/** One request in one line, as far as somebody will read. */
+export function describeRequest(request: FuzzRequest): string {
+  if (request.kind === 'bytes') return `the bytes ${JSON.stringify(Buffer.from(request.bytes).toString('latin1'))}`;
+  const { method, target, headers, body, chunked } = request;
+  const content = body === undefined ? '' : typeof body === 'string' ? body : Buffer.from(body).toString('latin1');
+  const shown = [method, target, JSON.stringify(headers), JSON.stringify(content)].join(' ');
+  return `${shown.slice(0, 2_000)}${chunked === true ? ' chunked' : ''}`;
+}
