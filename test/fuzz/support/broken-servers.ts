@@ -84,11 +84,11 @@ const variants: Record<Variant, (options: AppOptions, driver: RunnerDriver) => A
       },
     }),
 
-  /** An error that nobody waits for. */
+  /** An error that nobody waits for, at parameters that the steady caller does not send. */
   dies: (options) =>
     orchestrated(options, {
       plan: (request) => {
-        if (request.parameters.some(({ name }) => name === 'Count'))
+        if (request.parameters.some(({ name }) => name !== 'Text'))
           setImmediate(() => {
             throw new Error('nobody waits for this');
           });
@@ -96,12 +96,12 @@ const variants: Record<Variant, (options: AppOptions, driver: RunnerDriver) => A
       },
     }),
 
-  /** Nothing that was asked is ever forgotten. */
+  /** Of each request something is kept for ever. */
   keepsBodies: (options) => {
     const kept: unknown[] = [];
     return orchestrated(options, {
       plan: (request) => {
-        kept.push(Array.from({ length: 20_000 }, (_, index) => ({ index })));
+        kept.push(Array.from({ length: 300_000 }, (_, index) => index / 7));
         return options.orchestrator.plan(request);
       },
     });

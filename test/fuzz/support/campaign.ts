@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { operationsOf } from './api-document.ts';
 import type { FuzzWorld } from './fuzz-world.ts';
 import { rawClient, type Outcome, type RawClient } from './raw-client.ts';
-import { requestArbitrary, type FormedRequest, type FuzzRequest } from './request-arbitrary.ts';
+import { describeRequest, toBytes, type FormedRequest, type FuzzRequest } from './fuzz-request.ts';
+import { requestArbitrary } from './request-arbitrary.ts';
 
 export interface CampaignOptions {
   requests: number;
@@ -67,7 +68,7 @@ export async function campaign(world: FuzzWorld, options: CampaignOptions): Prom
       if (isOver || (stopsAtFirst && failing !== undefined && failing !== laneSeed)) return;
       const why = await sent(request, client, { world, figures, patienceMs });
       figures.sent += 1;
-      if (figures.sent % 1_000 === 0) onProgress?.(figures.sent);
+      onProgress?.(figures.sent);
       if (why === undefined) return;
       isOver = why.isFinal;
       failing ??= laneSeed;
@@ -125,7 +126,7 @@ async function sent(request: FuzzRequest, client: RawClient, { world, figures, p
   // Waiting for the end of a run is no delay.
   const waits = /[?&]wait=/.test(formed.target);
   const outcome = await client.send({
-    bytes: toBytes(formed, world),
+    bytes: toBytes(formed, world.fill),
     method: formed.method,
     patienceMs: waits ? Math.min(300, patienceMs) : patienceMs,
   });
@@ -162,35 +163,4 @@ async function judged(
   const task = /^\/api\/tasks\/([^/?]+)$/.exec(target.split('?')[0] ?? '')?.[1];
   if (task !== undefined && method !== 'GET' && answer.status < 300) await world.taskChanged(task);
   return undefined;
-}
-
-function toBytes(
-  { method, target, headers, body, chunked }: FormedRequest,
-  { fill }: FuzzWorld,
-): (string | Uint8Array)[] {
-  const has = (name: string) => headers.some(([each]) => each.toLowerCase() === name);
-  const content = typeof body === 'string' ? Buffer.from(body.toWellFormed()) : body;
-  const lines = [
-    `${method} ${target} HTTP/1.1`,
-    ...(has('host') ? [] : ['Host: localhost']),
-    ...headers.map(([name, value]) => `${name}: ${fill(value)}`),
-    ...(content === undefined
-      ? []
-      : [chunked === true ? 'Transfer-Encoding: chunked' : `Content-Length: ${content.length}`]),
-  ];
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-  if (content === undefined) return [head];
-  if (chunked !== true) return [Buffer.concat([head, content])];
-  const half = Math.ceil(content.length / 2);
-  const chunks = [content.subarray(0, half), content.subarray(half)].filter(({ length }) => length > 0);
-  return [head, ...chunks.flatMap((chunk) => [`${chunk.length.toString(16)}\r\n`, chunk, '\r\n']), '0\r\n\r\n'];
-}
-
-/** One request in one line, as far as somebody will read. */
-export function describeRequest(request: FuzzRequest): string {
-  if (request.kind === 'bytes') return `the bytes ${JSON.stringify(Buffer.from(request.bytes).toString('latin1'))}`;
-  const { method, target, headers, body, chunked } = request;
-  const content = body === undefined ? '' : typeof body === 'string' ? body : Buffer.from(body).toString('latin1');
-  const shown = [method, target, JSON.stringify(headers), JSON.stringify(content)].join(' ');
-  return `${shown.slice(0, 2_000)}${chunked === true ? ' chunked' : ''}`;
 }

@@ -1,7 +1,7 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 import { limits } from '../../../src/contract/limits.ts';
-import type { FormedRequest } from './request-arbitrary.ts';
+import type { FormedRequest } from './fuzz-request.ts';
 
 interface ExtremeBody {
   name: string;

@@ -33,7 +33,6 @@ export async function fuzzRun(options: CampaignOptions & WorldOptions): Promise<
         options.onProgress?.(sent);
       },
     });
-    const before = await warm;
     const steady = await caller.stop();
     const breaches = [
       ...figures.failures.map(
@@ -47,6 +46,7 @@ export async function fuzzRun(options: CampaignOptions & WorldOptions): Promise<
     if (crashes > 0 || figures.failures.some(({ isFinal }) => isFinal))
       return { figures, steady, containers: 0, crashes, memory: undefined, breaches };
 
+    const before = await warm;
     const end = await world.server.figures();
     const accepted = new Set(end.accepted);
     const unasked = end.createdFor.filter((id) => !accepted.has(id));

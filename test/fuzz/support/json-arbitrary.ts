@@ -101,7 +101,7 @@ function objectOf(schema: Schema, making: Making): Json {
         fc.record(least),
         fc.subarray(
           properties.map(([key]) => key),
-          { maxLength: 2 },
+          { maxLength: Math.min(2, properties.length) },
         ),
         fc.record(made),
       )
