@@ -101,7 +101,7 @@ const variants: Record<Variant, (options: AppOptions, driver: RunnerDriver) => A
     const kept: unknown[] = [];
     return orchestrated(options, {
       plan: (request) => {
-        kept.push(Array.from({ length: 300_000 }, (_, index) => index / 7));
+        kept.push(Array.from({ length: 500_000 }, (_, index) => index / 7));
         return options.orchestrator.plan(request);
       },
     });

@@ -131,13 +131,13 @@ async function sent(request: FuzzRequest, client: RawClient, { world, figures, p
     patienceMs: waits ? Math.min(300, patienceMs) : patienceMs,
   });
   if (gone() !== undefined) return gone();
-  return judged(formed, outcome, { world, figures, waits });
+  return judged(formed, outcome, { world, figures, patienceMs, waits });
 }
 
 async function judged(
   { method, target, body = '' }: FormedRequest,
   outcome: Outcome,
-  { world, figures, waits }: { world: FuzzWorld; figures: CampaignFigures; waits: boolean },
+  { world, figures, patienceMs, waits }: Sending & { waits: boolean },
 ): Promise<Wrong> {
   if (outcome.kind !== 'answered') {
     figures.unanswered += 1;
@@ -161,6 +161,9 @@ async function judged(
     world.heard(run);
   }
   const task = /^\/api\/tasks\/([^/?]+)$/.exec(target.split('?')[0] ?? '')?.[1];
-  if (task !== undefined && method !== 'GET' && answer.status < 300) await world.taskChanged(task);
-  return undefined;
+  if (task === undefined || method === 'GET' || answer.status >= 300) return undefined;
+  return world.taskChanged(task, AbortSignal.timeout(patienceMs)).then(
+    () => undefined,
+    (error: unknown) => ({ text: `${task} could not be stored again: ${String(error)}`, isFinal: true }),
+  );
 }

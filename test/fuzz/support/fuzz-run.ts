@@ -1,4 +1,5 @@
 import { campaign, type CampaignFigures, type CampaignOptions } from './campaign.ts';
+import { fixtureRuns } from './fixtures.ts';
 import { fuzzWorld, type WorldOptions } from './fuzz-world.ts';
 import type { ServerFigures } from './server-process.ts';
 import { steadyCaller, type SteadyFigures } from './steady-caller.ts';
@@ -66,10 +67,10 @@ export async function fuzzRun(options: CampaignOptions & WorldOptions): Promise<
   }
 }
 
-/** What was accepted must have been answered so, but for connections that ended before. The world itself makes four runs. */
+/** What was accepted must have been answered so, but for connections that ended before. */
 function unheard({ heard, unanswered }: CampaignFigures, { accepted }: ServerFigures): string[] {
   const silent = accepted.filter((id) => !heard.has(id)).length;
-  return silent <= unanswered + 4 ? [] : [`${silent} runs were accepted, and nobody was told so`];
+  return silent <= unanswered + fixtureRuns ? [] : [`${silent} runs were accepted, and nobody was told so`];
 }
 
 /** The figures of several runs in one line. */
