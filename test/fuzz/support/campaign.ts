@@ -58,9 +58,11 @@ export async function campaign(world: FuzzWorld, options: CampaignOptions): Prom
   };
   const arbitrary = requestArbitrary(world.document);
   const alone = path !== undefined;
+  const count = alone ? 1 : lanes;
+  const share = alone ? 1 : Math.ceil(requests / lanes);
   let failing: number | undefined;
 
-  async function lane(laneSeed: number, share: number): Promise<void> {
+  async function lane(laneSeed: number): Promise<void> {
     const client = rawClient(world.server.url);
     let isOver = false;
     const property = fc.asyncProperty(arbitrary, async (request) => {
@@ -91,10 +93,7 @@ export async function campaign(world: FuzzWorld, options: CampaignOptions): Prom
     });
   }
 
-  const count = alone ? 1 : lanes;
-  await Promise.all(
-    Array.from({ length: count }, (_, index) => lane(seed + index, alone ? requests : Math.ceil(requests / count))),
-  );
+  await Promise.all(Array.from({ length: count }, (_, index) => lane(seed + index)));
   return figures;
 }
 

@@ -32,7 +32,15 @@ export async function prismProxy(
   const child = spawn(
     process.execPath,
     [
-      ...[prism, 'proxy', file, upstream, '--errors', '--host', '127.0.0.1', '--port', '0'],
+      prism,
+      'proxy',
+      file,
+      upstream,
+      '--errors',
+      '--host',
+      '127.0.0.1',
+      '--port',
+      '0',
       `--validate-request=${judgesRequests}`,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },

@@ -21,6 +21,8 @@ export interface ServerFigures {
   /** Bytes, after a collection of garbage. */
   rss: number;
   heapUsed: number;
+  /** Bytes, the most that there ever was. */
+  peakRss: number;
   /** The first errors of its log. */
   errors: string[];
   accepted: string[];
@@ -78,7 +80,8 @@ async function figures(): Promise<ServerFigures> {
   await new Promise((resolve) => setImmediate(resolve));
   globalThis.gc?.();
   const { rss, heapUsed } = process.memoryUsage();
-  return { rss, heapUsed, errors, accepted: [...accepted], createdFor: [...runner.createdFor] };
+  const peakRss = process.resourceUsage().maxRSS * 1024;
+  return { rss, heapUsed, peakRss, errors, accepted: [...accepted], createdFor: [...runner.createdFor] };
 }
 
 /** Ends all that is open, and holds what is then there against the promise. */
