@@ -55,7 +55,7 @@ describe('the fuzz finds', () => {
     ['an error that tells where the server lives', 'leakyError', /it shows what is nobody's business/],
     ['a container for a request that is refused', 'startsWhatItRefuses', /a container was asked for, for 0{26}/, 500],
     ['a server that dies', 'dies', /the server is gone: it ended with 1: [^]*nobody waits for this/],
-    ['a server that keeps what it was sent', 'keepsBodies', /the heap has grown from/, 500],
+    ['a server that keeps what it was asked for', 'keepsPages', /the heap has grown from/, 500],
   ])(
     '%s',
     async (_, variant, says, requests = small.requests) => {

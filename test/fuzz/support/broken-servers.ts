@@ -12,7 +12,7 @@ export type Variant =
   | 'leakyError'
   | 'startsWhatItRefuses'
   | 'dies'
-  | 'keepsBodies';
+  | 'keepsPages';
 
 export function broken(variant: Variant | undefined, options: AppOptions, driver: RunnerDriver): AppOptions {
   return variant === undefined ? options : variants[variant](options, driver);
@@ -96,13 +96,13 @@ const variants: Record<Variant, (options: AppOptions, driver: RunnerDriver) => A
       },
     }),
 
-  /** Of each request something is kept for ever. */
-  keepsBodies: (options) => {
+  /** Of each page of runs something is kept for ever: 8 MB of the heap. */
+  keepsPages: (options) => {
     const kept: unknown[] = [];
     return orchestrated(options, {
-      plan: (request) => {
-        kept.push(Array.from({ length: 500_000 }, (_, index) => index / 7));
-        return options.orchestrator.plan(request);
+      list: (filter, page) => {
+        kept.push(Array<number>(1_000_000).fill(0.5));
+        return options.orchestrator.list(filter, page);
       },
     });
   },

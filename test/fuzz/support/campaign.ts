@@ -133,6 +133,12 @@ async function sent(request: FuzzRequest, client: RawClient, { world, figures, p
   return judged(formed, outcome, { world, figures, patienceMs, waits });
 }
 
+/** Why a connection was lost: the server may have gone with it. */
+async function orGone({ server }: FuzzWorld, wrong: Wrong): Promise<Wrong> {
+  const end = await server.endedWithin(2_000);
+  return end === undefined ? wrong : { text: `the server is gone: ${end}`, isFinal: true };
+}
+
 async function judged(
   { method, target, body = '' }: FormedRequest,
   outcome: Outcome,
@@ -142,9 +148,8 @@ async function judged(
     figures.unanswered += 1;
     if (outcome.kind === 'silent' && waits) return undefined;
     if (outcome.kind === 'closed' && Buffer.byteLength(body) > sizeThatMayBreak) return undefined;
-    return outcome.kind === 'silent'
-      ? { text: 'it was not answered', isFinal: true }
-      : { text: `the connection was closed without an answer ${outcome.why}`, isFinal: false };
+    if (outcome.kind === 'silent') return { text: 'it was not answered', isFinal: true };
+    return orGone(world, { text: `the connection was closed without an answer ${outcome.why}`, isFinal: false });
   }
   const { answer } = outcome;
   if (answer.status >= 500) figures.serverErrors += 1;
@@ -163,6 +168,6 @@ async function judged(
   if (task === undefined || method === 'GET' || answer.status >= 300) return undefined;
   return world.taskChanged(task, AbortSignal.timeout(patienceMs)).then(
     () => undefined,
-    (error: unknown) => ({ text: `${task} could not be stored again: ${String(error)}`, isFinal: true }),
+    (error: unknown) => orGone(world, { text: `${task} could not be stored again: ${String(error)}`, isFinal: true }),
   );
 }

@@ -43,9 +43,11 @@ export async function fuzzRun(options: CampaignOptions & WorldOptions): Promise<
       ...(steady.answered === steady.sent ? [] : [`the steady caller: ${steady.problems.join('; ')}`]),
       ...(steady.gapMs < longestGapMs ? [] : [`the steady caller heard nothing for ${steady.gapMs} ms`]),
     ];
-    const crashes = world.server.ended() === undefined ? 0 : 1;
-    if (crashes > 0 || figures.failures.some(({ isFinal }) => isFinal))
-      return { figures, steady, containers: 0, crashes, memory: undefined, breaches };
+    const gone = world.server.ended();
+    const crashes = gone === undefined ? 0 : 1;
+    const isOver = figures.failures.some(({ isFinal }) => isFinal);
+    if (gone !== undefined && !isOver) breaches.push(`the server is gone: ${gone}`);
+    if (crashes > 0 || isOver) return { figures, steady, containers: 0, crashes, memory: undefined, breaches };
 
     const before = await warm;
     const end = await world.server.figures();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import type { ServerFigures, ServerSettings } from './server-process.ts';
 
@@ -11,6 +12,8 @@ export interface FuzzServer {
   pid: number;
   /** How it ended, once it has. */
   ended(): string | undefined;
+  /** The same, for somebody whose connection has just been closed: the end may not have been told yet. */
+  endedWithin(ms: number): Promise<string | undefined>;
   figures(): Promise<ServerFigures>;
   /** Ends all runs; answers with what of the promise was not kept. */
   settle(): Promise<string[]>;
@@ -58,6 +61,12 @@ export async function fuzzServer(settings: Omit<ServerSettings, 'directory'> = {
     url,
     pid: child.pid ?? 0,
     ended: () => end,
+    endedWithin: async (ms) => {
+      const waited = new AbortController();
+      await Promise.race([exit, setTimeout(ms, undefined, { signal: waited.signal }).catch(() => undefined)]);
+      waited.abort();
+      return end;
+    },
     figures: async () => (await ask('figures')) as ServerFigures,
     settle: async () => (await ask('settle')) as string[],
     dispose: async () => {
