@@ -15,7 +15,7 @@ import { answerJudge } from './support/answer-judge.ts';
 import { operationsOf, type ApiDocument } from './support/api-document.ts';
 import { documentedAnswers, targetOf, type DocumentedAnswer } from './support/documented-answers.ts';
 import { failingGround } from './support/failing-ground.ts';
-import { startRuns, type FixtureRuns } from './support/fixtures.ts';
+import { prepare, type Fixtures } from './support/fixtures.ts';
 import { prismProxy, type PrismProxy } from './support/prism-proxy.ts';
 import { quickRunner } from './support/quick-runner.ts';
 import { rawClient } from './support/raw-client.ts';
@@ -37,7 +37,7 @@ const ground = failingGround();
 const closing = new AbortController();
 let server: ServerHarness;
 let open: ServerHarness;
-let runs: FixtureRuns;
+let fixtures: Fixtures;
 /** Lets only requests through that the document allows. */
 let strict: PrismProxy;
 let lenient: PrismProxy;
@@ -57,7 +57,7 @@ beforeAll(async () => {
     prismProxy(document, server.url, { judgesRequests: false }),
     prismProxy(keyless, open.url, { judgesRequests: false }),
   ]);
-  runs = await startRuns(createClient({ url: server.url, apiKey: all.key }));
+  fixtures = await prepare(createClient({ url: server.url, apiKey: all.key }));
   await writeFile(join(server.directory, 'tasks', 'Broken.json'), '{');
 });
 afterAll(async () => {
@@ -74,7 +74,7 @@ async function judged(
   const { method, path }: Route = routes[operation];
   const headers = { ...(key === undefined ? {} : { 'X-Api-Key': key }), ...asked.headers };
   const isJson = typeof asked.body === 'object';
-  const answer = await call(proxy.url, targetOf(path, asked, runs), {
+  const answer = await call(proxy.url, targetOf(path, asked, fixtures), {
     method: method.toUpperCase(),
     headers: { ...(isJson ? { 'Content-Type': 'application/json' } : {}), ...headers },
     ...(asked.body === undefined ? {} : { body: asked.body }),
@@ -160,7 +160,7 @@ describe('what no proxy passes on is answered as the document says too', () => {
     await Promise.all(
       operations.map(async ({ method, path }) => {
         const client = rawClient(server.url);
-        const target = targetOf(path, {}, runs);
+        const target = targetOf(path, {}, fixtures);
         const sent = await client.send({
           bytes: [`${method} ${target} HTTP/1.1\r\n${head}`],
           method,

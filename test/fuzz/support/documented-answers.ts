@@ -1,16 +1,17 @@
 import type { Call } from '../../e2e/door.ts';
 import type { RouteName } from '../../../src/http/handlers.ts';
-import type { FixtureRuns } from './fixtures.ts';
+import type { Fixtures } from './fixtures.ts';
 import { outputFile } from './quick-runner.ts';
 
 /** A request that the server answers with this status: its own, since what may befall any request is not listed here. */
 export interface DocumentedAnswer extends Call {
   operation: RouteName;
   status: number;
-  /** What the address names; otherwise the run that has ended, the task `Plain` and the file that the run left. */
-  id?: keyof FixtureRuns | 'absent';
+  /** What the address names; otherwise the run that has ended, the task `Plain` in its version, and the file that the run left. */
+  id?: Exclude<keyof Fixtures, 'version'> | 'absent';
   name?: string;
   file?: string;
+  version?: string;
   query?: string;
   /** Its request is not prism's to judge: of a form it takes each part for text (5.16), also one that is JSON. */
   isForm?: boolean;
@@ -102,6 +103,16 @@ export const documentedAnswers: readonly DocumentedAnswer[] = [
   { operation: 'deleteTask', status: 404, name: 'Absent' },
   { operation: 'deleteTask', status: 422, headers: { 'If-None-Match': '*' } },
   { operation: 'deleteTask', status: 204, name: 'Fresh' },
+  { operation: 'getTaskExecutable', status: 200 },
+  { operation: 'getTaskExecutable', status: 200, query: '?version=@version@' },
+  { operation: 'getTaskExecutable', status: 404, query: '?version=absent' },
+  { operation: 'getTaskExecutable', status: 422, name: 'Broken' },
+  { operation: 'listTaskVersions', status: 200 },
+  { operation: 'listTaskVersions', status: 404, name: 'Absent' },
+  { operation: 'listTaskVersions', status: 422, name: 'Broken' },
+  { operation: 'getTaskVersion', status: 200 },
+  { operation: 'getTaskVersion', status: 404, version: 'absent' },
+  { operation: 'getTaskVersion', status: 422, name: 'Broken' },
   { operation: 'getTaskSchema', status: 200, name: 'Strict' },
   { operation: 'getTaskSchema', status: 404, name: 'Absent' },
   { operation: 'getTaskSchema', status: 422, name: 'Broken' },
@@ -121,16 +132,16 @@ export const documentedAnswers: readonly DocumentedAnswer[] = [
   { operation: 'metrics', status: 200 },
 ];
 
+type Addressed = Pick<DocumentedAnswer, 'id' | 'name' | 'file' | 'version' | 'query'>;
+
 /** Where a request goes to. */
-export function targetOf(
-  path: string,
-  { id = 'ended', name = 'Plain', file, query = '' }: Omit<DocumentedAnswer, 'operation' | 'status'>,
-  runs: FixtureRuns,
-): string {
+export function targetOf(path: string, asked: Addressed, fixtures: Fixtures): string {
+  const { id = 'ended', name = 'Plain', file = outputFile, version = fixtures.version, query = '' } = asked;
   return (
     path
-      .replace('{id}', id === 'absent' ? '0'.repeat(26) : runs[id])
+      .replace('{id}', id === 'absent' ? '0'.repeat(26) : fixtures[id])
       .replace('{name}', name)
-      .replace('{file}', file ?? outputFile) + query
+      .replace('{file}', file)
+      .replace('{version}', version) + query.replace('@version@', fixtures.version)
   );
 }

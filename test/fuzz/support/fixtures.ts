@@ -25,7 +25,7 @@ export async function pushTask(client: Client, name: string, signal?: AbortSigna
   if (tasks.has(name)) await client.push(name, tasks.get(name), { executable: script, signal });
 }
 
-export interface FixtureRuns {
+export interface Fixtures {
   /** Ended well, with a log and a file. */
   ended: string;
   lost: string;
@@ -33,13 +33,15 @@ export interface FixtureRuns {
   held: string;
   /** Goes on, and its task takes no other meanwhile. */
   rejecting: string;
+  /** That of the task `Plain`. */
+  version: string;
 }
 
-/** How many runs {@link startRuns} asks for. */
+/** How many runs {@link prepare} asks for. */
 export const fixtureRuns = 4;
 
 /** Stores all the tasks and brings runs of them into each state that a request may be about. The driver is that of `quickRunner`. */
-export async function startRuns(client: Client): Promise<FixtureRuns> {
+export async function prepare(client: Client): Promise<Fixtures> {
   for (const name of tasks.keys()) await pushTask(client, name);
   const start = async (taskName: string) => (await client.run({ taskName, parameters: [] })).id;
   const ended = await start('Plain');
@@ -54,5 +56,6 @@ export async function startRuns(client: Client): Promise<FixtureRuns> {
     if (run.state !== state) throw new Error(`the run of the test is ${run.state}: ${run.message}`);
   }
   await client.output(ended, outputFile);
-  return { ended, lost, held, rejecting };
+  const { version = '' } = await client.task('Plain');
+  return { ended, lost, held, rejecting, version };
 }

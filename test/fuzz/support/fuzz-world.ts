@@ -4,7 +4,7 @@ import { newApiKey, type ApiKeyEntry } from '../../../src/http/api-keys.ts';
 import { answerJudge, type AnswerJudge } from './answer-judge.ts';
 import type { ApiDocument } from './api-document.ts';
 import type { Variant } from './broken-servers.ts';
-import { pushTask, startRuns } from './fixtures.ts';
+import { pushTask, prepare } from './fixtures.ts';
 import { fuzzServer, type FuzzServer } from './fuzz-server.ts';
 
 /** A server with tasks and runs of every kind, and what a request may name of them. */
@@ -36,14 +36,14 @@ export async function fuzzWorld({ hasKeys, ...settings }: WorldOptions): Promise
   const server = await fuzzServer({ ...settings, ...(hasKeys ? { keys } : {}) });
   try {
     const client = createClient({ url: server.url, apiKey: all.key });
-    const runs = await startRuns(client);
+    const fixtures = await prepare(client);
     const { cursor = '' } = await client.list({ limit: 1 });
     const words = new Map(
       Object.entries({
-        ...runs,
+        ...fixtures,
         key: all.key,
         limited: limited.key,
-        latest: runs.ended,
+        latest: fixtures.ended,
         cursor: encodeURIComponent(cursor),
       }),
     );

@@ -19,6 +19,8 @@ export const knownWords: Readonly<Record<string, readonly unknown[]>> = {
   'path:name': tasks,
   'path:id': runs,
   'path:file': [outputFile],
+  'path:version': ['@version@', '0'],
+  'query:version': ['@version@'],
   'query:task': tasks,
   'query:label': ['a=b', 'team=x', 'a=', '=b'],
   'query:cursor': ['@cursor@'],
