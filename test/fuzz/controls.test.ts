@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
+import { createClient } from '../../src/client/client.ts';
 import type { Variant } from './support/broken-servers.ts';
 import type { CampaignOptions } from './support/campaign.ts';
 import { fuzzRun, type FuzzRun } from './support/fuzz-run.ts';
-import type { WorldOptions } from './support/fuzz-world.ts';
+import { fuzzWorld, type WorldOptions } from './support/fuzz-world.ts';
 
 const minute = 60_000;
 
@@ -64,3 +65,21 @@ describe('the fuzz finds', () => {
     5 * minute,
   );
 });
+
+test(
+  'a container that its definition keeps for a while is none that was left',
+  async () => {
+    const world = await fuzzWorld({ hasKeys: true });
+    try {
+      const client = createClient({ url: world.server.url, apiKey: world.key });
+      const kept = { taskName: 'Kept', dockerImage: 'busybox', scriptName: 'plain.sh' };
+      await client.push('Kept', { ...kept, retention: { succeededSeconds: 600_000 } });
+      const run = await client.run({ taskName: 'Kept', parameters: [] });
+      expect((await client.wait(run.id)).state).toBe('succeeded');
+      expect(await world.server.settle()).toEqual([]);
+    } finally {
+      await world.dispose();
+    }
+  },
+  2 * minute,
+);

@@ -85,8 +85,10 @@ export function answerJudge(document: ApiDocument): AnswerJudge {
   }
 
   function operationOf(method: string, target: string): Operation | undefined {
-    if (!URL.canParse(target, 'http://localhost')) return undefined;
-    const { pathname } = new URL(target, 'http://localhost');
+    // Not relative to an address: that would take what follows two slashes for a host.
+    const url = `http://localhost${target}`;
+    if (!URL.canParse(url)) return undefined;
+    const { pathname } = new URL(url);
     return operations.find(({ operation, path }) => operation.method === method && path.test(pathname))?.operation;
   }
 
