@@ -7,7 +7,7 @@ import { outputFile } from './quick-runner.ts';
 export interface DocumentedAnswer extends Call {
   operation: RouteName;
   status: number;
-  /** What the address names; otherwise the run that has ended, the task `Plain` in its version, and the file that the run left. */
+  /** What the address names; otherwise the run that has ended, the task `Plain` in its version, the schedule of that name, and the file that the run left. */
   id?: Exclude<keyof Fixtures, 'version'> | 'absent';
   name?: string;
   file?: string;
@@ -26,6 +26,7 @@ const large = { body: JSON.stringify('x'.repeat(300_000)), headers: json };
 const deep = { body: `${'['.repeat(21)}${']'.repeat(21)}`, headers: json };
 const noJson = { body: 'x', headers: { 'Content-Type': 'text/plain' } };
 const wrong = { body: { colour: 1 } };
+const daily = { body: { taskName: 'Plain', cron: '0 3 * * *' } };
 
 /** What is answered to a body that cannot be read, or not as it is. */
 const badBodies = (operation: RouteName): DocumentedAnswer[] => [
@@ -126,6 +127,25 @@ export const documentedAnswers: readonly DocumentedAnswer[] = [
   ...badBodies('planTask'),
   { operation: 'planTask', status: 404, name: 'Absent' },
   { operation: 'planTask', status: 409, name: 'Off' },
+  { operation: 'listSchedules', status: 200, query: '?task=Plain&limit=2' },
+  { operation: 'listSchedules', status: 422, query: '?limit=0' },
+  { operation: 'putSchedule', status: 201, ...daily, headers: { ...json, 'If-None-Match': '*' } },
+  { operation: 'putSchedule', status: 200, ...daily },
+  { operation: 'putSchedule', status: 400 },
+  ...badBodies('putSchedule'),
+  { operation: 'putSchedule', status: 404, body: { ...daily.body, taskName: 'Absent' } },
+  { operation: 'putSchedule', status: 409, body: { ...daily.body, taskName: 'Off' } },
+  { operation: 'putSchedule', status: 412, ...daily, headers: { ...json, 'If-Match': '"0"' } },
+  { operation: 'getSchedule', status: 200 },
+  { operation: 'getSchedule', status: 404, name: 'Absent' },
+  { operation: 'pauseSchedule', status: 200 },
+  { operation: 'pauseSchedule', status: 404, name: 'Absent' },
+  { operation: 'resumeSchedule', status: 200 },
+  { operation: 'resumeSchedule', status: 404, name: 'Absent' },
+  { operation: 'deleteSchedule', status: 412, headers: { 'If-Match': '"0"' } },
+  { operation: 'deleteSchedule', status: 422, headers: { 'If-None-Match': '"0"' } },
+  { operation: 'deleteSchedule', status: 404, name: 'Absent' },
+  { operation: 'deleteSchedule', status: 204 },
   { operation: 'openapi', status: 200 },
   { operation: 'healthz', status: 200 },
   { operation: 'readyz', status: 200 },

@@ -31,7 +31,11 @@ export interface WorldOptions {
 
 export async function fuzzWorld({ hasKeys, ...settings }: WorldOptions): Promise<FuzzWorld> {
   const all = newApiKey({ name: 'all', scopes: [...scopes] });
-  const limited = newApiKey({ name: 'limited', scopes: ['runs:read', 'tasks:read'], tasks: ['Plain'] });
+  const limited = newApiKey({
+    name: 'limited',
+    scopes: ['runs:read', 'tasks:read', 'schedules:read'],
+    tasks: ['Plain'],
+  });
   const keys: ApiKeyEntry[] = [all.entry, limited.entry];
   const server = await fuzzServer({ ...settings, ...(hasKeys ? { keys } : {}) });
   try {

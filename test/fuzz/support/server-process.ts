@@ -29,6 +29,8 @@ export interface ServerFigures {
   /** The first errors of its log. */
   errors: string[];
   accepted: string[];
+  /** Runs that schedules have started: nobody was answered with them. */
+  planned: string[];
   createdFor: string[];
 }
 
@@ -37,6 +39,7 @@ const settings = JSON.parse(process.argv[2] ?? '{}') as ServerSettings;
 const { directory, keys, variant, headersMs, bodyMs } = settings;
 const errors: string[] = [];
 const accepted = new Set<string>();
+const planned = new Set<string>();
 const runner = quickRunner();
 
 const logger: Logger = {
@@ -76,6 +79,9 @@ const { url, server, errand } = await serverHarness({
   ...(headersMs === undefined ? {} : { server: { headersMs } }),
 });
 closeOnSignal(server, silentLogger);
+errand.orchestrator.schedules.onFiring(({ runId }, created) => {
+  if (created && runId !== undefined) planned.add(runId);
+});
 
 async function figures(): Promise<ServerFigures> {
   // Twice, since what the first collection finalizes is freed by the second.
@@ -84,7 +90,15 @@ async function figures(): Promise<ServerFigures> {
   globalThis.gc?.();
   const { rss, heapUsed } = process.memoryUsage();
   const peakRss = process.resourceUsage().maxRSS * 1024;
-  return { rss, heapUsed, peakRss, errors, accepted: [...accepted], createdFor: [...runner.createdFor] };
+  return {
+    rss,
+    heapUsed,
+    peakRss,
+    errors,
+    accepted: [...accepted],
+    planned: [...planned],
+    createdFor: [...runner.createdFor],
+  };
 }
 
 /** A container that its definition keeps for days is not waited for. */
@@ -97,6 +111,8 @@ function keptNoLonger(run: RunRecord): RunRecord | undefined {
 /** Ends all that is open, and holds what is then there against the promise. */
 async function settled(): Promise<string[]> {
   const { orchestrator, context } = errand;
+  const { schedules } = orchestrator;
+  for (const { name } of await schedules.list({ limit: 1_000 })) await schedules.remove(name, {});
   const until = performance.now() + 60_000;
   for (;;) {
     const open = await context.storage.openRuns({ limit: 1_000 });
@@ -111,7 +127,7 @@ async function settled(): Promise<string[]> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const { storage, artifacts } = context;
-  const acceptances = [...accepted].map((runId) => ({ runId }));
+  const acceptances = [...accepted, ...planned].map((runId) => ({ runId }));
   return (await checkPromise({ storage, artifacts, acceptances, left: runner.left() })).map(describeBreach);
 }
 

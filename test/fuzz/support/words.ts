@@ -10,6 +10,18 @@ const runs = ['@ended@', '@latest@', '@held@', '@lost@'];
 const scripts = ['plain.sh', strictTask.scriptName];
 const entityTags = ['*', '"0"', 'W/"x"', '"'];
 
+/** Planned times that never come, or that a reader of them might look for without end. */
+const badCrons = [
+  '0 0 31 2 *',
+  '0 0 30 2 1#5',
+  '*/0 * * * *',
+  '60 24 32 13 8',
+  '0-59/0 * * * *',
+  '1- * * * *',
+  '@reboot',
+  '* * * * * * *',
+];
+
 /**
  * Words that mean something to this server, by the name of the parameter or field that they are for. Anything without an entry is
  * made up from its schema. `@word@` stands for something of the server at hand: it is filled in when the request is sent, so that the same request
@@ -20,6 +32,7 @@ export const knownWords: Readonly<Record<string, readonly unknown[]>> = {
   'path:id': runs,
   'path:file': [outputFile],
   'path:version': ['@version@', '0'],
+  'header:If-None-Match': entityTags,
   'query:version': ['@version@'],
   'query:task': tasks,
   'query:label': ['a=b', 'team=x', 'a=', '=b'],
@@ -36,6 +49,8 @@ export const knownWords: Readonly<Record<string, readonly unknown[]>> = {
   parameterName: ['Text', 'Count', 'A', 'VMName'],
   pattern: ['^[a-z]+$', ...badPatterns],
   key: ['Text', 'A'],
+  cron: ['0 3 * * *', '*/5 * * * *', '30 2 * * MON-FRI', '@daily', '0 0 L * *', ...badCrons],
+  timeZone: ['UTC', 'Europe/Berlin', 'Pacific/Apia', 'Mars/Olympus', '../UTC', '+25:00', 'utc\u0000'],
 };
 
 /** Texts that have broken servers: for any place that takes text. */
