@@ -36,13 +36,22 @@ const variants: Record<Variant, (options: AppOptions, driver: RunnerDriver) => A
   },
 
   /** Values are held against a pattern by an engine that backtracks. */
-  hostPatterns: (options) =>
-    orchestrated(options, {
+  hostPatterns: (options) => {
+    const hold = ({ parameters }: Pick<RunRequest, 'parameters'>): void => {
+      for (const { value } of parameters) if (typeof value === 'string') /^(?:a+)+$/.test(value);
+    };
+    const { plan, accept } = options.orchestrator;
+    return orchestrated(options, {
       plan: (request) => {
-        for (const { value } of request.parameters) if (typeof value === 'string') /^(?:a+)+$/.test(value);
-        return options.orchestrator.plan(request);
+        hold(request);
+        return plan(request);
       },
-    }),
+      accept: (request, asker) => {
+        hold(request);
+        return accept(request, asker);
+      },
+    });
+  },
 
   /** Says a number where the document says text. */
   undocumentedField: (options) =>

@@ -47,7 +47,7 @@ const sizeThatMayBreak = 256 * 1024;
 
 /** Sends what fast-check makes of the document, and judges each answer. The first failure of a lane is made as small as it gets. */
 export async function campaign(world: FuzzWorld, options: CampaignOptions): Promise<CampaignFigures> {
-  const { requests, seed, path, lanes, patienceMs = 20_000, stopsAtFirst = false, onProgress } = options;
+  const { requests, seed, path, lanes, patienceMs = 60_000, stopsAtFirst = false, onProgress } = options;
   const figures: CampaignFigures = {
     sent: 0,
     unanswered: 0,

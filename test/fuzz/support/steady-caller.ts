@@ -20,7 +20,7 @@ export interface SteadyCaller {
 }
 
 /** Somebody in another process who asks for health and for a plan every 50 ms, whatever else the server has to bear. */
-export async function steadyCaller(url: string, key: string, patienceMs = 20_000): Promise<SteadyCaller> {
+export async function steadyCaller(url: string, key: string, patienceMs = 60_000): Promise<SteadyCaller> {
   const child = spawn(
     process.execPath,
     [join(import.meta.dirname, 'steady-process.ts'), url, key, String(patienceMs)],
