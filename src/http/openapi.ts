@@ -24,12 +24,12 @@ const commonErrors: readonly ErrorCode[] = [
   'malformedRequest',
   'requestTimeout',
   'headersTooLarge',
-  'hostNotAllowed',
-  'originNotAllowed',
   'internal',
   'shuttingDown',
 ];
 const keyErrors: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
+/** Where nobody needs a key, only this machine is served. */
+const keylessErrors: readonly ErrorCode[] = ['hostNotAllowed', 'originNotAllowed'];
 const groundErrors: readonly ErrorCode[] = [
   'storageCorrupt',
   'storageBusy',
@@ -89,6 +89,7 @@ function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, h
   const codes = [
     ...doc.errors,
     ...commonErrors,
+    ...(hasKeys ? [] : keylessErrors),
     ...(scope === undefined || !hasKeys ? [] : keyErrors),
     ...(name === 'healthz' || name === 'openapi' ? [] : groundErrors),
   ];

@@ -609,7 +609,7 @@ const addressRows: HostileRow[] = [
     'api/',
     'api/run',
     'api/runs/',
-    'api/tasks/Strict/versions',
+    'api/tasks/Strict/attempts',
     '.git/config',
     'api/../etc/passwd',
     'api/openapi.yaml',

@@ -31,7 +31,8 @@ export const reservedNames = (
   'ERRAND_RUN_ID ERRAND_OUTPUT HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE OPENSSL_CONF GCONV_PATH GLIBC_TUNABLES LOCPATH HOSTALIASES RES_OPTIONS KUBECONFIG'
 ).split(' ');
 
-const patterns = [
+/** None of them is a pattern that RE2 takes. */
+export const badPatterns = [
   '(',
   '[',
   '*',
@@ -173,7 +174,7 @@ export const definitionRows: readonly HostileRow[] = [
     'required',
     '/scriptParameters/0/parameterType',
   ),
-  ...patterns.map((pattern) => parameter(`pattern ${pattern}`, { pattern }, 'invalidPattern', 'pattern')),
+  ...badPatterns.map((pattern) => parameter(`pattern ${pattern}`, { pattern }, 'invalidPattern', 'pattern')),
   parameter('a pattern of 501 characters', { pattern: 'a'.repeat(501) }, 'tooLong', 'pattern'),
   parameter('an empty pattern', { pattern: '' }, 'tooShort', 'pattern'),
   parameter('a pattern for an int', { parameterType: 'int', pattern: 'a' }, 'inconsistent', 'pattern'),
