@@ -68,6 +68,8 @@ export interface Client {
   rerun(id: string, request?: RerunBody, options?: Keyed): Promise<RunView>;
   /** Writes down what really came of a lost run. */
   resolve(id: string, request: { outcome: 'succeeded' | 'failed'; note: string }, options?: Signaled): Promise<RunView>;
+  /** Sends a webhook that was given up once more. */
+  redeliver(id: string, number: number, options?: Signaled): Promise<RunView>;
   /** Checks a request and starts nothing. */
   plan(request: RunRequestBody, options?: Signaled): Promise<Plan>;
   tasks(options?: Signaled): Promise<TaskSummary[]>;
@@ -164,6 +166,8 @@ export function createClient(options: ClientOptions): Client {
     rerun: (id, request = {}, given = {}) => json(path('rerunRun', { id }), { ...post(request), ...keyed(given) }),
     resolve: (id, request, { signal } = {}) =>
       json(path('resolveRun', { id }), { ...post(request), repeatable: true, signal }),
+    redeliver: (id, number, { signal } = {}) =>
+      json(path('redeliverWebhook', { id, number: String(number) }), { method: 'POST', repeatable: true, signal }),
     plan: ({ taskName, ...rest }, { signal } = {}) =>
       json(path('planTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
     tasks: async ({ signal } = {}) => (await json<{ tasks: TaskSummary[] }>(path('listTasks'), { signal })).tasks,

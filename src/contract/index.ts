@@ -7,3 +7,4 @@ export * from './run-request.ts';
 export * from './run.ts';
 export * from './schedule.ts';
 export * from './task-definition.ts';
+export * from './webhook.ts';

@@ -26,6 +26,7 @@ export const routes = {
   cancelRun: { method: 'post', path: '/api/runs/{id}/cancel', scope: 'runs:cancel' },
   rerunRun: { method: 'post', path: '/api/runs/{id}/rerun', scope: 'runs:create' },
   resolveRun: { method: 'post', path: '/api/runs/{id}/resolve', scope: 'runs:cancel' },
+  redeliverWebhook: { method: 'post', path: '/api/runs/{id}/webhooks/{number}/redeliver', scope: 'runs:cancel' },
   listTasks: { method: 'get', path: '/api/tasks', scope: 'tasks:read' },
   getTask: { method: 'get', path: '/api/tasks/{name}', scope: 'tasks:read' },
   putTask: { method: 'put', path: '/api/tasks/{name}', scope: 'tasks:write' },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { limits } from './limits.ts';
 import { labelNamePattern } from './names.ts';
 import { timeoutsSchema } from './task-definition.ts';
+import { webhooksSchema } from './webhook.ts';
 
 /** Limits of this one run. Each may only be shorter than what the definition says. */
 const runTimeoutsSchema = z.strictObject({
@@ -24,6 +25,13 @@ export const requestParametersSchema = z
   .array(z.strictObject({ name: z.string().max(200), value: valueSchema }))
   .max(limits.parameters);
 
+const callbackUriSchema = z
+  .string()
+  .min(1)
+  .max(2000)
+  .optional()
+  .meta({ description: 'A webhook of the format original: {"TaskStatus": true} or {"TaskStatus": false}' });
+
 /** The body of `POST /api/runs`. The original `{taskName, parameters}` is valid as it stands. */
 export const runRequestSchema = z
   .strictObject({
@@ -31,6 +39,8 @@ export const runRequestSchema = z
     parameters: requestParametersSchema.default([]),
     labels: labelsSchema.default({}),
     timeouts: runTimeoutsSchema.default({}),
+    webhook: webhooksSchema.optional().meta({ description: 'Who is to be told of its end' }),
+    callbackUri: callbackUriSchema,
     maxCost: z.number().positive().max(1_000_000).optional().meta({
       description:
         'The most that all attempts together may cost, in the currency of the price list: the run gets less time to run where it needs to',
@@ -46,6 +56,8 @@ export const rerunRequestSchema = z
   .strictObject({
     parameters: requestParametersSchema.default([]),
     labels: labelsSchema.optional(),
+    webhook: webhooksSchema.optional().meta({ description: 'Those of the earlier request are not taken over' }),
+    callbackUri: callbackUriSchema,
     version: z.enum(['latest', 'same']).default('latest').meta({
       description: 'The task as it is now, or definition and executable as they were in the earlier run',
     }),

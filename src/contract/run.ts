@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { quoteSchema, receiptSchema } from './cost.ts';
 import { hintsSchema, taskDefinitionSchema } from './task-definition.ts';
+import { deliverySchema } from './webhook.ts';
 
 export const runStates = [
   'queued',
@@ -147,6 +148,10 @@ export const runSchema = z
       .object({ name: z.string(), plannedAt: instant })
       .optional()
       .meta({ description: 'The schedule that asked for it, and the planned time that it is for' }),
+    webhooks: z
+      .array(deliverySchema)
+      .optional()
+      .meta({ description: 'Who is told of its end, and how far that has come' }),
     cost: receiptSchema
       .optional()
       .meta({ description: 'What it has cost so far; only on platforms that have a price' }),

@@ -11,8 +11,9 @@ export const scheduleNamePattern = taskNamePattern;
 /** The label that every run of a schedule carries, with the schedule's name. */
 export const scheduleLabel = 'schedule';
 
-/** The body of `PUT /api/schedules/{name}`: a request for a run, and when it is to be made. */
+/** The body of `PUT /api/schedules/{name}`: a request for a run, and when it is to be made. Without webhooks, whose secrets it could not keep: those of the task are for its runs, too. */
 export const scheduleDocumentSchema = runRequestSchema
+  .omit({ webhook: true, callbackUri: true })
   .extend({
     description: z.string().max(1000).optional(),
     cron: z.string().min(1).max(200).meta({

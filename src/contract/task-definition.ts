@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { taskWebhooksSchema } from './webhook.ts';
 import { imagePattern, scriptNamePattern, taskNamePattern, variableNamePattern } from './names.ts';
 
 /** `integer` is another word for `int`. */
@@ -192,6 +193,7 @@ export const taskDefinitionSchema = z
       description:
         'On platforms with signed URLs: run even where the image has no curl. The run then has no fence, no result and no complete log, and says so',
     }),
+    webhooks: taskWebhooksSchema.default([]).meta({ description: 'Who is to be told of the end of each run' }),
     enabled: z.boolean().default(true),
   })
   .meta({ id: 'TaskDefinition' });

@@ -13,6 +13,7 @@ import { defined, resolveRequest, type Earlier } from './resolve-request.ts';
 import type { Instant, QueuedRun, RunRecord } from './run-record.ts';
 import { scheduleSlot } from './schedule-record.ts';
 import { slotHolder } from './slot-holder.ts';
+import { deliveriesOf } from './webhooks.ts';
 
 export interface Asker {
   /** Name of the API key; scopes idempotency keys. */
@@ -81,6 +82,7 @@ export async function accept(
 
   await rejectIfFull(context, definition, taskSlots, id, now);
   const slots = [...(await scheduleSlots(context, schedule, id, now)), ...taskSlots];
+  const webhooks = deliveriesOf(request, definition, id, sealer);
   const wakeId = context.newId();
   const wakeAt = now + policy.leaseMs;
   const run: QueuedRun = {
@@ -99,6 +101,7 @@ export async function accept(
     attempts: [],
     ...(earlierRun === undefined ? {} : { rerunOf: earlierRun.id }),
     ...(schedule === undefined ? {} : { schedule: { name: schedule.name, plannedAt: schedule.plannedAt } }),
+    ...(webhooks === undefined ? {} : { webhooks }),
     ...(taskVersion === undefined ? {} : { taskVersion }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     slots,
@@ -257,6 +260,8 @@ function canonical(request: RunRequest, version: Earlier['version']): string {
     sorted(request.labels),
     sorted(defined(request.timeouts)),
     ...(request.maxCost === undefined ? [] : [request.maxCost]),
+    ...(request.webhook === undefined ? [] : [{ webhook: request.webhook }]),
+    ...(request.callbackUri === undefined ? [] : [{ callbackUri: request.callbackUri }]),
     ...(version === undefined ? [] : [version.taskVersion, version.executable.sha256]),
   ]);
 }

@@ -5,6 +5,7 @@ import { taskDefinitionSchema, type TaskDefinition, type TaskParameter } from '.
 import { checkValue } from './parameters.ts';
 import type { RunnerCapabilities } from './ports/runner-driver.ts';
 import { pointer, problemsOf } from './problems.ts';
+import { taskWebhookProblems } from './webhook-problems.ts';
 
 export type CheckedDefinition =
   | { definition: TaskDefinition; problems?: never }
@@ -15,7 +16,12 @@ export function checkDefinition(document: unknown): CheckedDefinition {
   const parsed = taskDefinitionSchema.safeParse(document, { reportInput: true });
   if (!parsed.success) return { problems: problemsOf(parsed.error) };
   const definition = parsed.data;
-  const problems = [...parameterProblems(definition), ...environmentProblems(definition), ...ruleProblems(definition)];
+  const problems = [
+    ...parameterProblems(definition),
+    ...environmentProblems(definition),
+    ...ruleProblems(definition),
+    ...taskWebhookProblems(definition),
+  ];
   return problems.length === 0 ? { definition } : { problems };
 }
 

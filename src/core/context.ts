@@ -6,8 +6,10 @@ import type { Policy } from './policy.ts';
 import type { ArtifactStore } from './ports/artifact-store.ts';
 import type { RunnerDriver } from './ports/runner-driver.ts';
 import type { Storage } from './ports/storage.ts';
+import type { WebhookSender } from './ports/webhook-sender.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
 import type { Sealer } from './seal.ts';
+import type { WebhookRules } from './webhook-target.ts';
 
 /** What the core works with. Put together in `entry/compose.ts`; a test puts together its own. */
 export interface Context {
@@ -23,6 +25,7 @@ export interface Context {
   sealer: Sealer;
   /** Of what definitions name with `valueFrom`. */
   readSecret: ReadSecret;
+  webhooks: { sender: WebhookSender; rules: WebhookRules };
   /** Of this installation; see `Storage.instanceId`. */
   instanceId: string;
   /** Of this process: names the holder of a lease. */

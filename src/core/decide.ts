@@ -16,6 +16,7 @@ import {
 import type { RunnerResult } from './runner-result.ts';
 import { scheduleSlot } from './schedule-record.ts';
 import type { RunEvent } from './transition.ts';
+import { nextDelivery } from './webhooks.ts';
 
 /** What was seen of the outside before deciding. Fence and result were read after the container was observed, so that a container which has ended can add nothing. */
 export interface Seen {
@@ -48,6 +49,8 @@ export type Step =
   | { do: 'removeContainer'; attempt: AttemptRecord }
   /** Leave all slot queues and wake who is next. */
   | { do: 'releaseSlots'; slots: RunRecord['slots']; term: number }
+  /** Send the webhooks that are due. Whatever a receiver does, container and slots are given back by then. */
+  | { do: 'deliver' }
   /** Nothing is left to do for good. */
   | { do: 'close' }
   /** Nothing to do before `until` (milliseconds since the epoch) unless an event comes. */
@@ -218,8 +221,10 @@ function decideEnded(run: EndedRun, now: number): Step {
       ? run.slots
       : run.slots.filter(({ key }) => key.startsWith('task:') || key.startsWith('schedule:'));
   if (free.length > 0) return { do: 'releaseSlots', slots: free, term: run.slotTerm };
-  if (left.length > 0) return { do: 'wait', until: Math.min(...left.map(due)) };
-  return { do: 'close' };
+  const delivery = nextDelivery(run.webhooks);
+  if (delivery !== undefined && delivery <= now) return { do: 'deliver' };
+  const until = Math.min(...left.map(due), delivery ?? Infinity);
+  return until === Infinity ? { do: 'close' } : { do: 'wait', until };
 }
 
 function whyNoResult(

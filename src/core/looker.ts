@@ -2,6 +2,7 @@ import type { Context } from './context.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import { reconciler, type Outcome } from './reconcile.ts';
 import { currentAttempt, type EndedRun, type RunRecord } from './run-record.ts';
+import type { Delivery } from './webhooks.ts';
 
 export interface LookerOptions {
   /**
@@ -25,6 +26,8 @@ export interface Looker {
   onChange(runId: string, callback: () => void): () => void;
   /** Calls back when this process has recorded the end of a run. */
   onEnd(callback: (run: EndedRun) => void): void;
+  /** Calls back with each webhook that this process has tried to deliver, as it is after that. */
+  onDelivery(callback: (delivery: Delivery) => void): void;
   /** Tells of an end that was recorded outside of a look. */
   ended(run: EndedRun): void;
   /** Takes no new work and waits for the steps under way. Containers that run are left alone. */
@@ -33,7 +36,7 @@ export interface Looker {
 
 const retryLookMs = 5_000;
 
-/** How long creates under way may go on once the orchestrator closes. What comes of one that is cut off, the next look finds out. */
+/** How long creates and deliveries under way may go on once the orchestrator closes. What comes of one that is cut off, the next look finds out. */
 const closingMs = 5_000;
 
 /** The `wakeId` of a wake-up that belongs to no chain and is valid whatever the record says. */
@@ -45,6 +48,7 @@ export function looker(context: Context, { background = true }: LookerOptions = 
   const looking = new Map<string, { again: boolean }>();
   const watches = new Map<string, { attempt: number; stop: AbortController }>();
   const listeners = new Map<string, Set<() => void>>();
+  const deliveryListeners: ((delivery: Delivery) => void)[] = [];
   const endListeners: ((run: EndedRun) => void)[] = [];
   /** Ends what could go on for as long as an image is large. */
   const giveUp = new AbortController();
@@ -57,6 +61,10 @@ export function looker(context: Context, { background = true }: LookerOptions = 
     },
     wake,
     ended,
+    delivered: (delivery) => {
+      for (const callback of deliveryListeners) callback(delivery);
+    },
+    closing: giveUp.signal,
   });
 
   function ended(run: EndedRun): void {
@@ -160,6 +168,9 @@ export function looker(context: Context, { background = true }: LookerOptions = 
     ended,
     onEnd: (callback) => {
       endListeners.push(callback);
+    },
+    onDelivery: (callback) => {
+      deliveryListeners.push(callback);
     },
     close: async () => {
       closed = true;

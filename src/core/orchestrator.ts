@@ -1,6 +1,7 @@
 import { ErrandError } from '../contract/errors.ts';
 import type { Plan, RunView } from '../contract/run.ts';
 import type { RerunRequest, ResolveRequest, RunRequest } from '../contract/run-request.ts';
+import { taskDefinitionSchema } from '../contract/task-definition.ts';
 import { accept, plan, type Accepted, type Asker } from './accept.ts';
 import { amend } from './amend.ts';
 import { instant } from './clock.ts';
@@ -16,6 +17,7 @@ import { slotHolder } from './slot-holder.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
 import { isEnded, toView } from './view.ts';
+import { redelivered, type Delivery } from './webhooks.ts';
 
 export interface Readiness {
   /** About how many messages were put aside since nobody could work on them; undefined where the queue puts none aside. */
@@ -32,6 +34,8 @@ export interface Orchestrator {
   rerun(runId: string, request: RerunRequest, asker: Asker): Promise<Accepted>;
   /** Asks a run to end. A run that has ended stays as it is. */
   cancel(runId: string, by: string): Promise<RunRecord>;
+  /** Sends a webhook that was given up once more, with all its attempts, under the same id. Throws `webhookNotFound`, `webhookNotDead`. */
+  redeliver(runId: string, number: number): Promise<RunRecord>;
   /** Writes down what really came of a lost run. Its state stays lost. */
   resolve(runId: string, request: ResolveRequest, by: string): Promise<RunRecord>;
   /** Throws `runNotFound`. */
@@ -48,6 +52,8 @@ export interface Orchestrator {
   onChange(runId: string, callback: () => void): () => void;
   /** Calls back with each run whose end this process has recorded: once per run, among all processes. */
   onEnd(callback: (run: EndedRun) => void): void;
+  /** Calls back with each webhook that this process has tried to deliver, as it is after that. */
+  onDelivery(callback: (delivery: Delivery) => void): void;
   /** Looks after everything that is open or planned: takes wake-ups, watches the platform, sweeps. */
   start(): Promise<void>;
   sweep(): Promise<SweepReport>;
@@ -143,6 +149,8 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
         parameters,
         labels: request.labels ?? earlier.labels,
         timeouts: {},
+        ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
+        ...(request.callbackUri === undefined ? {} : { callbackUri: request.callbackUri }),
       };
       const accepted = await accept(context, tasks, again, asker, {
         id: earlier.id,
@@ -160,6 +168,11 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       });
       if (endedHere && isEnded(run)) looks.ended(run);
       // Stopping a container may take longer than an answer may.
+      await looks.wake(runId);
+      return run;
+    },
+    redeliver: async (runId, number) => {
+      const run = await changed(runId, (current) => redelivered(current, number, clock.now()));
       await looks.wake(runId);
       return run;
     },
@@ -193,6 +206,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
     },
     onChange: (runId, callback) => looks.onChange(runId, callback),
     onEnd: (callback) => looks.onEnd(callback),
+    onDelivery: (callback) => looks.onDelivery(callback),
     start: async () => {
       queue.consume(onWakeUp);
       loop('the watch of the platform', watchPlatform);
@@ -220,7 +234,12 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
 
 /** Time limits that were shortened for the earlier run alone stay with it: they are a part of its definition. */
 function asItWas({ definition, executable, taskVersion }: RunRecord): NonNullable<Earlier['version']> {
-  return { definition, executable, ...(taskVersion === undefined ? {} : { taskVersion }) };
+  // A record of an earlier Errand may lack fields that came later.
+  return {
+    definition: taskDefinitionSchema.parse(definition),
+    executable,
+    ...(taskVersion === undefined ? {} : { taskVersion }),
+  };
 }
 
 /** Resolves when the run changed in this process, when the time is over, or with the signal. */

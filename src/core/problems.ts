@@ -76,17 +76,26 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
       ];
     case 'invalid_union':
       if (issue.input === undefined) return [{ path, code: 'required', message: `${where} is missing` }];
-      return [
-        {
-          path,
-          code: 'wrongType',
-          message: `${where} is of none of the types that are taken here`,
-          allowed: 'string, number or boolean',
-        },
-      ];
+      return (
+        nearestProblems(issue) ?? [
+          {
+            path,
+            code: 'wrongType',
+            message: `${where} is of none of the types that are taken here`,
+            allowed: 'string, number or boolean',
+          },
+        ]
+      );
     default:
       return [{ path, code: 'notAllowed', message: `${where}: ${issue.message}` }];
   }
+}
+
+/** Of a value that may have several forms: what is wrong in the one that it has. Undefined where it has none of them. */
+function nearestProblems({ path, errors }: z.core.$ZodIssueInvalidUnion): Problem[] | undefined {
+  const isOther = (issue: z.core.$ZodIssue) => issue.path.length === 0 && issue.code === 'invalid_type';
+  const nearest = errors.find((issues) => issues.length > 0 && !issues.some(isOther));
+  return nearest?.flatMap((issue) => problemsOfIssue({ ...issue, path: [...path, ...issue.path] }));
 }
 
 /** Names get a code of their own, since what to do about them is another thing than about a malformed value. */

@@ -7,6 +7,7 @@ import { choosePlace, reserveRemoval } from './choose-place.ts';
 import { withReceipt } from './cost.ts';
 import { createRunner } from './create-runner.ts';
 import { decide, type Seen, type Step } from './decide.ts';
+import { deliverWebhooks, hasDueWebhook } from './deliver-webhooks.ts';
 import type { Exchange } from './ports/artifact-store.ts';
 import {
   currentAttempt,
@@ -20,6 +21,7 @@ import type { RunnerResult } from './runner-result.ts';
 import { runIdOf, slotHolder, withoutSlots } from './slot-holder.ts';
 import { transition, withAttempt, type RunEvent } from './transition.ts';
 import { isEnded } from './view.ts';
+import { nextDelivery, type Delivery } from './webhooks.ts';
 
 /** What is left after the steps that could be taken. */
 export type Outcome =
@@ -43,6 +45,10 @@ export interface Hooks {
   wake(runId: string): unknown;
   /** This process has recorded the end of a run. Once per run, among all processes. */
   ended?(run: EndedRun): void;
+  /** This process has recorded what came of an attempt to deliver a webhook. */
+  delivered?(delivery: Delivery): void;
+  /** Aborted where nobody will wait any longer for what is being sent. */
+  closing?: AbortSignal | undefined;
 }
 
 /** More steps than any run can take without waiting; beyond it two rules contradict each other. */
@@ -109,6 +115,8 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
         return removeContainer(run, step.attempt);
       case 'releaseSlots':
         return releaseSlots(run, step);
+      case 'deliver':
+        return deliver(run);
       case 'close':
         await save(run, { ...run, open: false });
         return again;
@@ -223,10 +231,20 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     // A foreign container under our name is somebody else's to remove.
     const answer =
       attempt.reason === 'nameConflict' ? undefined : await whileReachable(() => driver.remove(attempt.containerName));
-    if (answer === 'unreachable')
-      return wait(run, { do: 'wait', until: clock.now() + policy.safetyLookMs, stale: true });
+    if (answer === 'unreachable') {
+      // A platform that is away keeps nobody from being told.
+      if (hasDueWebhook(run, clock.now())) return deliver(run);
+      const until = Math.min(clock.now() + policy.safetyLookMs, nextDelivery(run.webhooks) ?? Infinity);
+      return wait(run, { do: 'wait', until, stale: true });
+    }
     await artifacts.exchange({ runId: run.id, attempt: attempt.number }).discard();
     await saveAttempt(run, { ...attempt, containerGone: true });
+    return again;
+  }
+
+  async function deliver(run: RunRecord): Promise<Progress> {
+    if (!isEnded(run)) throw new ErrandError('internal', `a run that is ${run.state} has nothing to tell yet`);
+    await deliverWebhooks(context, run, { ...hooks, save: (marked) => save(run, marked) });
     return again;
   }
 

@@ -9,6 +9,7 @@ import { checkParameters, type CheckedParameters } from './parameters.ts';
 import { summary } from './problems.ts';
 import type { RunRecord } from './run-record.ts';
 import { keptName, versionOf } from './versions.ts';
+import { webhookProblems } from './webhook-problems.ts';
 
 /** What a rerun takes over from the earlier run. */
 export interface Earlier {
@@ -57,6 +58,7 @@ export async function resolveRequest(
   const problems = [
     ...checked.problems,
     ...timeoutProblems(stored, request),
+    ...webhookProblems(request, context.webhooks.rules),
     ...('problem' in affordable ? [affordable.problem] : []),
   ];
   if (problems.length > 0) throw new ErrandError('invalidRequest', summary(problems), { problems });

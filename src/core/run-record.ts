@@ -1,5 +1,6 @@
 import type { Receipt } from '../contract/cost.ts';
 import type { EndReason, LogFacts, OutputFile, RunState, TerminalState } from '../contract/run.ts';
+import type { Delivery } from './webhooks.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 
 /** An instant: RFC 3339, UTC, milliseconds. */
@@ -84,6 +85,8 @@ interface RunBase {
   taskVersion?: string;
   /** The schedule that asked for it, and which of its planned times it is. */
   schedule?: { name: string; plannedAt: Instant };
+  /** Who is to be told of its end, and how far that has come. */
+  webhooks?: readonly Delivery[];
   /** By the price list of the time. */
   cost?: Receipt;
   /** The key under which the record is found again, for its removal. */
@@ -102,7 +105,7 @@ interface RunBase {
   wakeAt: Instant;
   /** Since when the platform has not answered. */
   staleSince?: Instant;
-  /** There is still work to do: the run is not terminal, or something of it is left on a platform. Indexed by the storage. */
+  /** There is still work to do: the run is not terminal, or something of it is left on a platform, or has still to be told. Indexed by the storage. */
   open: boolean;
 }
 

@@ -13,6 +13,7 @@ import {
 } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
 import { verdictOf } from './verdict.ts';
+import { atEnd } from './webhooks.ts';
 
 /** What can happen to a run. `at` is in milliseconds since the epoch; `random`, in [0, 1), spreads retries. */
 export type RunEvent =
@@ -321,6 +322,7 @@ function end(
     ...(collected?.output === undefined ? {} : { output: collected.output }),
     ...(collected?.outputProblem === undefined ? {} : { outputProblem: collected.outputProblem }),
     files: collected?.files ?? [],
+    ...(run.webhooks === undefined ? {} : { webhooks: atEnd(run.webhooks, state, instant(at)) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { RunView } from '../contract/run.ts';
 import { isTerminal } from '../contract/run.ts';
+import { toDeliveryView } from './webhooks.ts';
 import { lastAttempt, type AttemptRecord, type EndedRun, type RunRecord } from './run-record.ts';
 
 /** The run as the API shows it. Where it waits for a slot, `position` says how many are before it. */
@@ -40,6 +41,7 @@ export function toView(run: RunRecord, position?: number): RunView {
     ...(run.rerunOf === undefined ? {} : { rerunOf: run.rerunOf }),
     ...(run.taskVersion === undefined ? {} : { taskVersion: run.taskVersion }),
     ...(run.schedule === undefined ? {} : { schedule: run.schedule }),
+    ...(run.webhooks === undefined ? {} : { webhooks: run.webhooks.map(toDeliveryView) }),
     ...(run.cost === undefined ? {} : { cost: run.cost }),
     executable: run.executable,
     definition: run.definition,

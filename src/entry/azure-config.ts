@@ -5,11 +5,13 @@ import { ErrandError } from '../contract/errors.ts';
 import { scopes, type Scope } from '../contract/routes.ts';
 import { listPrices } from '../core/cost.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
+import type { WebhookRules } from '../core/webhook-target.ts';
 import type { AzurePlace } from '../runners/azure-settings.ts';
 import { azureNames, settingOf } from './azure-setting-names.ts';
 import { azureStorageConfig, type AzureStorageConfig } from './azure-storage-config.ts';
 import type { Environment } from './config.ts';
 import type { SecretSources } from './secret-reader.ts';
+import { webhookRules, webhookVariables } from './webhook-config.ts';
 
 /** Who is let in by a token of Entra ID. */
 export interface EntraConfig {
@@ -46,6 +48,7 @@ export interface AzureConfig {
   /** 32 bytes; undefined where one is to be made and kept in storage. */
   secretKey: Uint8Array | undefined;
   secretSources: SecretSources;
+  webhooks: WebhookRules;
   /** JSON of hashed API keys. */
   apiKeys: string | undefined;
   entra: EntraConfig | undefined;
@@ -105,6 +108,7 @@ const variables = z.object({
   ERRAND_PRICES_FILE: z.string().optional(),
   ERRAND_LOG_MAX_BYTES: positive.default(defaultPolicy.logMaxBytes),
   ERRAND_KEEP_DAYS: positive.default(defaultPolicy.keepRecordsMs / 86_400_000),
+  ...webhookVariables,
   ERRAND_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   AZURE_FUNCTIONS_ENVIRONMENT: z.string().optional(),
 });
@@ -164,6 +168,7 @@ export function azureConfig(from: Environment): AzureConfig {
     authLevel: set.ERRAND_AUTH_LEVEL,
     functionKeyScopes: scopesOf(set.ERRAND_FUNCTION_KEY_SCOPES),
     development: set.AZURE_FUNCTIONS_ENVIRONMENT === 'Development',
+    webhooks: webhookRules(set),
     policy: {
       ...defaultPolicy,
       // Each look is paid for, and results come as events.

@@ -15,7 +15,8 @@ import type { AzureConfig } from './azure-config.ts';
 import { azureCredential } from './azure-credential.ts';
 import type { ComposeOptions, Errand } from './compose.ts';
 import { keptSecretKey } from './kept-secret-key.ts';
-import { packageRoot } from './package-root.ts';
+import { packageRoot, packageVersion } from './package-root.ts';
+import { httpsSender } from '../webhooks/https-sender.ts';
 import { secretReader } from './secret-reader.ts';
 
 export interface AzureErrand extends Errand {
@@ -81,6 +82,10 @@ export async function composeAzure(
     prices: driver.name === config.prices.platform ? config.prices : undefined,
     sealer: sealer(config.secretKey ?? (await keptSecretKey(storage))),
     readSecret: secretReader(config.secretSources),
+    webhooks: {
+      sender: httpsSender({ rules: config.webhooks, clock, userAgent: `Errand/${packageVersion()}` }),
+      rules: config.webhooks,
+    },
     instanceId: installationId(config),
     owner: randomBytes(8).toString('hex'),
     namePrefix: config.namePrefix,

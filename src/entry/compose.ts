@@ -17,7 +17,8 @@ import { processRunner } from '../runners/process.ts';
 import { sqliteStorage } from '../storage/sqlite.ts';
 import type { ServerConfig } from './config.ts';
 import { secretReader } from './secret-reader.ts';
-import { packageRoot } from './package-root.ts';
+import { packageRoot, packageVersion } from './package-root.ts';
+import { httpsSender } from '../webhooks/https-sender.ts';
 
 export interface Errand {
   orchestrator: Orchestrator;
@@ -59,6 +60,10 @@ export async function compose(
     policy: config.policy,
     sealer: sealer(config.secretKey ?? (await keyFile(directory))),
     readSecret: secretReader(config.secretSources),
+    webhooks: {
+      sender: httpsSender({ rules: config.webhooks, clock, userAgent: `Errand/${packageVersion()}` }),
+      rules: config.webhooks,
+    },
     instanceId: await storage.instanceId(),
     owner: randomBytes(8).toString('hex'),
     namePrefix: config.namePrefix,

@@ -4,10 +4,12 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ErrandError } from '../contract/errors.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
+import type { WebhookRules } from '../core/webhook-target.ts';
 
 import type { DockerConnection } from '../runners/docker-engine.ts';
 import { processEnvironmentNames, processIsNoSandbox } from '../runners/process-environment.ts';
 import type { SecretSources } from './secret-reader.ts';
+import { webhookRules, webhookVariables } from './webhook-config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +37,7 @@ export interface ServerConfig {
   /** 32 bytes; undefined where a key file in the data directory is to be used. */
   secretKey: Uint8Array | undefined;
   secretSources: SecretSources;
+  webhooks: WebhookRules;
   policy: Policy;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -72,6 +75,7 @@ const serverVariables = z.object({
   ERRAND_SECRETS_DIR: z.string().optional(),
   ERRAND_LOG_MAX_BYTES: whole(1_024, 1_099_511_627_776).default(defaultPolicy.logMaxBytes),
   ERRAND_KEEP_DAYS: whole(1, 36_500).default(defaultPolicy.keepRecordsMs / 86_400_000),
+  ...webhookVariables,
   ERRAND_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
   DOCKER_HOST: z.string().optional(),
@@ -116,6 +120,7 @@ export function serverConfig(from: Environment, defaults: { driver: ServerConfig
       ),
       ...(variables.ERRAND_SECRETS_DIR === undefined ? {} : { directory: resolve(variables.ERRAND_SECRETS_DIR) }),
     },
+    webhooks: webhookRules(variables),
     policy: {
       ...defaultPolicy,
       logMaxBytes: variables.ERRAND_LOG_MAX_BYTES,

@@ -19,7 +19,7 @@ export interface HttpMetrics {
 interface MetricsOptions {
   clock: Clock;
   storage: Pick<Storage, 'countOpen'>;
-  orchestrator: Pick<Orchestrator, 'onEnd'> & { schedules: Pick<Schedules, 'onFiring'> };
+  orchestrator: Pick<Orchestrator, 'onEnd' | 'onDelivery'> & { schedules: Pick<Schedules, 'onFiring'> };
 }
 
 /** Metrics of one app, in a registry of its own. Open runs are counted in the storage when somebody asks, so that they hold for all processes. */
@@ -70,6 +70,15 @@ export function httpMetrics({ clock, storage, orchestrator }: MetricsOptions): H
   orchestrator.schedules.onFiring(({ outcome, reason = '' }, created) => {
     firings.inc({ outcome, reason });
     if (created) accepted.inc();
+  });
+  const deliveries = new Counter({
+    name: 'errand_webhook_attempts_total',
+    help: 'Attempts of this process to deliver a webhook; failed ones are made again',
+    labelNames: ['format', 'outcome'] as const,
+    registers,
+  });
+  orchestrator.onDelivery(({ format, state }) => {
+    deliveries.inc({ format, outcome: state === 'pending' ? 'failed' : state });
   });
   const open = new Gauge({
     name: 'errand_open_runs',

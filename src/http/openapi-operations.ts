@@ -174,6 +174,12 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     answers: { 200: { description: 'The run, which stays lost, with the resolution', content: json('Run') } },
     errors: ['runNotFound', 'runNotLost', ...bodyErrors],
   },
+  redeliverWebhook: {
+    summary: 'Send a webhook that was given up once more, with all its attempts, under the same id',
+    tag: 'runs',
+    answers: { 202: { description: 'The run; the webhook is pending', content: json('Run') } },
+    errors: ['runNotFound', 'webhookNotFound', 'webhookNotDead'],
+  },
   listTasks: {
     summary: 'List the tasks',
     tag: 'tasks',

@@ -14,6 +14,7 @@ import {
 } from '../contract/run.ts';
 import { rerunRequestSchema, resolveRequestSchema, runRequestSchema } from '../contract/run-request.ts';
 import { firingSchema, scheduleDocumentSchema, schedulePageSchema, scheduleSchema } from '../contract/schedule.ts';
+import { deliverySchema, taskWebhookSchema, webhookSchema } from '../contract/webhook.ts';
 import { parameterSchema, taskDefinitionSchema } from '../contract/task-definition.ts';
 import type { RouteName } from './handlers.ts';
 import { apiSchemas, operations } from './openapi-operations.ts';
@@ -191,6 +192,9 @@ for (const [id, schema] of Object.entries({
   SchedulePage: schedulePageSchema,
   Firing: firingSchema,
   Principal: principalSchema,
+  Webhook: webhookSchema,
+  TaskWebhook: taskWebhookSchema,
+  Delivery: deliverySchema,
   Quote: quoteSchema,
   Receipt: receiptSchema,
 }))

@@ -19,9 +19,9 @@ import { idempotencyKey } from './idempotency-key.ts';
 import type { HttpMetrics } from './metrics.ts';
 import { query, type Query } from './query.ts';
 import { furtherProblems } from './request-problems.ts';
-import { visibleRun } from './visible-run.ts';
+import { pathPart, visibleRun } from './visible-run.ts';
 
-type Names = 'createRun' | 'listRuns' | 'getRun' | 'cancelRun' | 'rerunRun' | 'resolveRun';
+type Names = 'createRun' | 'listRuns' | 'getRun' | 'cancelRun' | 'rerunRun' | 'resolveRun' | 'redeliverWebhook';
 
 const defaultPageSize = 50;
 
@@ -100,6 +100,13 @@ export function runHandlers(options: AppOptions, metrics: Pick<HttpMetrics, 'acc
         c,
         await orchestrator.rerun(id, request, { principal: c.get('principal').name, idempotencyKey: key }),
       );
+    },
+
+    redeliverWebhook: async (c) => {
+      const { id } = await visibleRun(c, orchestrator);
+      const number = pathPart(c, 'number');
+      const run = await orchestrator.redeliver(id, /^[1-9][0-9]{0,2}$/.test(number) ? Number(number) : 0);
+      return c.json(await orchestrator.view(run), 202);
     },
 
     resolveRun: async (c) => {

@@ -187,6 +187,8 @@ function decided(model: Model, world: World, run: RunRecord, seen: Seen): Worker
       return { at: 'save', run, next: withoutSlots(run, step), afterwards: 'idle' };
     case 'close':
       return { at: 'save', run, next: { ...run, open: false }, afterwards: 'idle' };
+    case 'deliver':
+      throw new Error('nobody is told of the runs of this model');
     case 'wait':
       // wait: the wake-up that it schedules may come at any time, which an idle worker does anyway
       return idle;

@@ -14,17 +14,33 @@ const driver: Folder = { ours: ['contract', 'core'] };
 /** The arrows between the folders of src/. A folder that is not here may not exist. */
 const folders: Readonly<Record<string, Folder>> = {
   contract: { ours: [], others: ['zod'] },
-  core: { ours: ['contract'], others: ['zod', 're2js', 'ulid', 'croner', 'node:crypto', 'node:timers/promises'] },
+  core: {
+    ours: ['contract'],
+    others: ['zod', 're2js', 'ulid', 'croner', 'ipaddr.js', 'node:crypto', 'node:timers/promises'],
+  },
   storage: driver,
   artifacts: driver,
   queues: driver,
   runners: driver,
+  webhooks: driver,
   http: { ours: ['contract', 'core', 'client', 'mcp'] },
   client: { ours: ['contract'], others: [] },
   mcp: { ours: ['contract', 'core', 'client'] },
   testing: { ours: ['contract', 'core'] },
   entry: {
-    ours: ['contract', 'core', 'storage', 'artifacts', 'queues', 'runners', 'http', 'client', 'mcp', 'testing'],
+    ours: [
+      'contract',
+      'core',
+      'storage',
+      'artifacts',
+      'queues',
+      'runners',
+      'webhooks',
+      'http',
+      'client',
+      'mcp',
+      'testing',
+    ],
   },
 };
 

@@ -9,6 +9,7 @@ import type { Context } from '../../../src/core/context.ts';
 import { silentLogger, type Logger } from '../../../src/core/logger.ts';
 import type { Policy } from '../../../src/core/policy.ts';
 import type { ArtifactStore, Exchange } from '../../../src/core/ports/artifact-store.ts';
+import type { WebhookAnswer, WebhookMessage, WebhookSender } from '../../../src/core/ports/webhook-sender.ts';
 import type { RunRecord } from '../../../src/core/run-record.ts';
 import { sealer } from '../../../src/core/seal.ts';
 import { timerQueue } from '../../../src/queues/timer.ts';
@@ -37,6 +38,8 @@ export interface Installation {
   history: RunRecord[];
   /** What was logged as a warning or an error. */
   logged: string[];
+  /** Answers webhooks, and keeps what was sent; where a test does not say otherwise, all is well. */
+  receivers: WebhookSender & { sent: WebhookMessage[]; answer: (message: WebhookMessage) => WebhookAnswer };
   /** Throws from a call that is about to be made, where it is set. */
   fail: ((call: string, args: readonly unknown[]) => void) | undefined;
   start(changes?: Partial<Policy>): Promise<Process>;
@@ -142,6 +145,14 @@ export async function installation(): Promise<Installation> {
     calls: [],
     history: [],
     logged: [],
+    receivers: {
+      sent: [],
+      answer: () => ({ kind: 'answered', status: 204 }),
+      send: async (message) => {
+        self.receivers.sent.push(message);
+        return self.receivers.answer(message);
+      },
+    },
     fail: undefined,
 
     start: async (changes = {}) => {
@@ -157,6 +168,7 @@ export async function installation(): Promise<Installation> {
         policy: { ...usualPolicy, ...changes },
         sealer: sealer(key),
         readSecret: () => Promise.reject(new Error('no secrets here')),
+        webhooks: { sender: seen(self.receivers, 'webhooks', {}, gate), rules: { internal: [] } },
         instanceId: await storage.instanceId(),
         owner: `process-${open.length}`,
         namePrefix: 'errand',

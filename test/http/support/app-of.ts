@@ -22,6 +22,7 @@ export function appOf(parts: Parts = {}, options: Partial<AppOptions> = {}): Hon
       definitions,
       schedules: untouchable<Orchestrator['schedules']>('schedules', { onFiring: () => undefined }),
       onEnd: () => undefined,
+      onDelivery: () => undefined,
       ...parts.orchestrator,
     }),
     artifacts: untouchable('artifacts', parts.artifacts ?? {}),
