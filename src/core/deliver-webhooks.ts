@@ -10,9 +10,6 @@ import { webhookBody } from './webhook-body.ts';
 import { webhookSignature } from './webhook-signature.ts';
 import { isDue, marked, sealedFor, settled, type Delivery, type DeliveryOutcome } from './webhooks.ts';
 
-/** How long others leave deliveries to whoever sends them: longer than any sender takes. */
-const sendingMs = 30_000;
-
 export interface DeliverHooks {
   /** Saves the run as its next version; undefined where somebody was faster. */
   save(run: EndedRun): Promise<RunRecord | undefined>;
@@ -24,17 +21,18 @@ export interface DeliverHooks {
 
 /**
  * Sends everything that is due of an ended run, once each. The attempts are counted and marked, with a wake-up for when the marks are over, before anything is sent: whoever
- * is killed in between leaves deliveries that are made again, under the same ids. False where somebody was faster.
+ * is killed in between leaves deliveries that are made again, under the same ids. Where somebody was faster, nothing is sent.
  */
-export async function deliverWebhooks(context: Context, run: EndedRun, hooks: DeliverHooks): Promise<boolean> {
-  const { clock, queue, storage, newId, random } = context;
+export async function deliverWebhooks(context: Context, run: EndedRun, hooks: DeliverHooks): Promise<void> {
+  const { clock, policy, queue, storage, newId, random } = context;
+  const { sendingMs } = policy;
   const now = clock.now();
   const sentUntil = instant(now + sendingMs);
   const wakeId = newId();
   await queue.schedule({ runId: run.id, wakeId }, now + sendingMs);
   const webhooks = marked(run.webhooks ?? [], now, sentUntil);
   const saved = await hooks.save({ ...run, webhooks, wakeId, wakeAt: sentUntil });
-  if (saved === undefined || !isEnded(saved)) return false;
+  if (saved === undefined || !isEnded(saved)) return;
 
   const mine = webhooks.filter((delivery) => delivery.state === 'pending' && delivery.sentUntil === sentUntil);
   const outcomes = new Map(
@@ -57,7 +55,6 @@ export async function deliverWebhooks(context: Context, run: EndedRun, hooks: De
     }),
   }));
   for (const delivery of after?.webhooks ?? []) if (outcomes.has(delivery.number)) hooks.delivered?.(delivery);
-  return true;
 }
 
 /** Whether anything of the run is due to be sent. */

@@ -4,6 +4,8 @@ export interface Policy {
   leaseMs: number;
   /** Added to every deadline that the runner enforces itself, before the orchestrator acts: clocks differ, and results travel. */
   marginMs: number;
+  /** How long others leave a webhook to whoever is sending it: longer than any sender takes. */
+  sendingMs: number;
   /** How often a run under way is looked at though no event came. */
   safetyLookMs: number;
   /** Attempts under which nothing was started, before the run fails. */
@@ -27,6 +29,7 @@ export interface Policy {
 export const defaultPolicy: Policy = {
   leaseMs: 15_000,
   marginMs: 10_000,
+  sendingMs: 30_000,
   safetyLookMs: 30_000,
   maxUncounted: 5,
   uncountedBackoffMs: 1_000,

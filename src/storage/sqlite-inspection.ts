@@ -38,6 +38,20 @@ export function overdueRuns(path: string, { before, limit }: { before: string; l
   });
 }
 
+/** Ids of runs with a webhook that was given up, latest first, at most `limit`, among the latest `among`. */
+export function runsWithDeadWebhooks(path: string, { among, limit }: { among: number; limit: number }): string[] {
+  return reading(path, (database) => {
+    if (checkedVersion(database, path, migrations.length) === 0) return [];
+    return database
+      .prepare(
+        `SELECT id FROM (SELECT id, record FROM runs ORDER BY id DESC LIMIT ?) WHERE EXISTS
+           (SELECT 1 FROM json_each(record, '$.webhooks') WHERE json_extract(value, '$.state') = 'dead') LIMIT ?`,
+      )
+      .all(among, limit)
+      .map((row) => String(row['id']));
+  });
+}
+
 function reading<T>(path: string, work: (database: DatabaseSync) => T): T {
   let database: DatabaseSync | undefined;
   try {

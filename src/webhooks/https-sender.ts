@@ -48,8 +48,9 @@ export function httpsSender({
     const url = new URL(text);
     const addresses = await addressesOf(url);
     for (const address of isExempt(url, rules) ? [] : addresses) {
-      const why = addressProblem(address);
-      if (why !== undefined) return { kind: 'refused', message: `${hostOf(url)} is not to be called: ${why}` };
+      const internal = addressProblem(address);
+      if (internal !== undefined)
+        return { kind: 'refused', message: `${hostOf(url)} is not to be called: ${internal}` };
     }
     const socket = await open(url, addresses, limits.signal);
     try {

@@ -78,6 +78,7 @@ describe('what is sound', () => {
       'ok Queue storage',
       'ok poison messages',
       'ok open runs',
+      'ok webhooks',
       'ok secret key',
       'ok resource group',
       'ok region westus',

@@ -154,6 +154,25 @@ describe('run database', () => {
   });
 });
 
+test('runs with a webhook that was given up are named', async () => {
+  const cwd = await scratch();
+  const storage = sqliteStorage({ path: join(await dataIn(cwd), 'errand.db'), clock: systemClock });
+  const webhook = {
+    number: 1,
+    from: 'request',
+    format: 'original',
+    target: 'https://a.example',
+    attempts: 10,
+  } as const;
+  await storage.createRun(sampleRun(50, { open: false, webhooks: [{ ...webhook, state: 'delivered' }] }));
+  await storage.createRun(sampleRun(51, { open: false, webhooks: [{ ...webhook, state: 'dead' }] }));
+  await storage.close();
+  const [line] = (await doctor(cwd, byProcess)).of('webhooks');
+  expect(line).toMatchObject({ level: 'warn', mend: expect.stringContaining('errand webhooks redeliver') });
+  expect(line?.what).toContain(sampleRun(51).id);
+  expect(line?.what).not.toContain(sampleRun(50).id);
+});
+
 describe('keys', () => {
   async function keysFile(cwd: string, mode: number, expiries: readonly (number | undefined)[]): Promise<string> {
     const keys = expiries.map((ms, index) => {

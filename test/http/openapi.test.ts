@@ -121,6 +121,7 @@ describe('what the server answers', () => {
     ['rerunRun', 422, '', { body: { parameters: 1 } }],
     ['resolveRun', 409, '', { body: { outcome: 'failed', note: 'n' } }],
     ['resolveRun', 400, '', {}],
+    ['redeliverWebhook', 404, '', {}],
     ['listTasks', 200, '', {}],
     ['getTask', 200, '', {}],
     ['getTask', 404, 'x', {}],

@@ -26,6 +26,8 @@ const leftOut: Readonly<Record<string, string>> = {
   ERRAND_FUNCTION_KEY_SCOPES: 'a function key may do everything',
   ERRAND_ENTRA_JWKS_URL: 'that of the tenant',
   ERRAND_ENTRA_CLIENTS: 'roles decide',
+  ERRAND_WEBHOOK_HOSTS: 'any that is public',
+  ERRAND_WEBHOOK_ALLOW_INTERNAL: 'none that is internal',
   ERRAND_LOG_MAX_BYTES: '64 MiB',
   ERRAND_KEEP_DAYS: '30',
   ERRAND_LOG_LEVEL: 'info',

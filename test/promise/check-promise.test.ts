@@ -6,7 +6,8 @@ import type { Exchange } from '../../src/core/ports/artifact-store.ts';
 import type { AttemptRecord, EndedRun, RunRecord } from '../../src/core/run-record.ts';
 import { sampleEnded, sampleRun } from '../../src/testing/sample-run.ts';
 import { checkPromise, type Invariant } from './check-promise.ts';
-import type { Evidence, Execution } from './evidence.ts';
+import type { Delivery } from '../../src/core/webhooks.ts';
+import type { Evidence, Execution, Told } from './evidence.ts';
 
 const printed = 'first line\nsecond line\n';
 const sha256 = createHash('sha256').update(printed).digest('hex');
@@ -38,7 +39,16 @@ const attempt: AttemptRecord = {
   containerGone: true,
   log: logFacts,
 };
-const ended = sampleEnded(accepted, { attempts: [attempt] });
+const webhook: Delivery = {
+  number: 1,
+  from: 'request',
+  format: 'standard',
+  target: 'https://receiver.example',
+  state: 'delivered',
+  attempts: 1,
+};
+const message: Told = { runId: accepted.id, number: 1, id: 'msg_1', isGenuine: true };
+const ended = sampleEnded(accepted, { attempts: [attempt], webhooks: [webhook] });
 const execution: Execution = { runId: ended.id, attempt: 1, id: 'one', ended: true, exitCode: 0 };
 
 interface World extends Omit<Evidence, 'storage' | 'artifacts'> {
@@ -65,6 +75,7 @@ const sound: World = {
     { id: ended.id, version: 2, state: 'succeeded', open: true },
     { id: ended.id, version: 3, state: 'succeeded', open: false },
   ],
+  told: [message, message],
   left: [],
 };
 
@@ -159,6 +170,22 @@ const breaches: [what: string, invariant: Invariant, change: Partial<World>][] =
         { runId: 'other', key: 'a' },
       ],
     },
+  ],
+  ['a webhook that is still to be delivered', 'I10', changed({ webhooks: [{ ...webhook, state: 'pending' }] })],
+  [
+    'a webhook that never found out that its run has ended',
+    'I10',
+    changed({ webhooks: [{ ...webhook, state: 'waiting' }] }),
+  ],
+  ['a delivery that nobody received', 'I10', { told: [] }],
+  ['a webhook for another end', 'I10', changed({ webhooks: [{ ...webhook, state: 'unwanted' }] })],
+  ['a repetition under another id', 'I10', { told: [message, { ...message, id: 'msg_2' }] }],
+  ['a webhook with a wrong signature', 'I10', { told: [message, { ...message, isGenuine: false }] }],
+  ['a webhook that nobody asked for', 'I10', { told: [message, { ...message, number: 2 }] }],
+  [
+    'an address that is kept',
+    'tidy',
+    changed({ webhooks: [{ ...webhook, sealed: { keyId: 'k', iv: '', tag: '', data: '' } }] }),
   ],
   ['secrets that are kept', 'tidy', changed({ secrets: { keyId: 'k', iv: '', tag: '', data: '' } })],
   ['a slot that is kept', 'tidy', { slots: [`${ended.id}.1`] }],

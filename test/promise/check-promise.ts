@@ -8,7 +8,7 @@ import { allRuns } from './all-runs.ts';
 import type { Evidence, Execution, Write } from './evidence.ts';
 
 /** What Errand promises, by the numbers of docs/reliability.md. `tidy`: nothing is kept that is of no use any more. */
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'tidy';
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'tidy';
 
 export interface Breach {
   invariant: Invariant;
@@ -39,6 +39,7 @@ export async function checkPromise(evidence: Evidence): Promise<Breach[]> {
       if (!attempt.containerGone)
         broken('I8', `attempt ${attempt.number}: nobody has seen to it that its container is gone`);
     }
+    for (const [invariant, what] of webhookBreaches(run, evidence)) broken(invariant, what);
     if (evidence.executions === undefined) continue;
     const own = executions.get(run.id) ?? [];
     for (const [invariant, what] of executionBreaches(run, own, evidence)) broken(invariant, what);
@@ -114,6 +115,31 @@ function executionBreaches(run: EndedRun, own: readonly Execution[], evidence: E
     breaches.push(['I4', `its exit code is recorded as ${run.exitCode}, and was ${last.exitCode}`]);
   if (evidence.canceledBeforeStart?.includes(run.id) === true && own.length > 0)
     breaches.push(['I5', 'it was started after its cancel had been answered']);
+  return breaches;
+}
+
+/** At least once for each, under one id, and signed. */
+function webhookBreaches(run: EndedRun, { told }: Evidence): [Invariant, string][] {
+  const breaches: [Invariant, string][] = [];
+  for (const { number, state, sealed } of run.webhooks ?? []) {
+    if (state === 'waiting' || state === 'pending') breaches.push(['I10', `its webhook ${number} is still ${state}`]);
+    if (sealed !== undefined && (state === 'delivered' || state === 'unwanted'))
+      breaches.push(['tidy', `the address of its webhook ${number}, which is ${state}, was not erased`]);
+    if (told === undefined) continue;
+    const messages = told.filter((message) => message.runId === run.id && message.number === number);
+    const ids = new Set(messages.map(({ id }) => id));
+    if (state === 'delivered' && messages.length === 0)
+      breaches.push(['I10', `its webhook ${number} is recorded as delivered, and nobody received it`]);
+    if (state === 'unwanted' && messages.length > 0)
+      breaches.push(['I10', `its webhook ${number} is not for this end, and was received`]);
+    if (ids.size > 1)
+      breaches.push(['I10', `its webhook ${number} was received under ${ids.size} ids: ${[...ids].join(', ')}`]);
+    if (messages.some(({ isGenuine }) => !isGenuine))
+      breaches.push(['I10', `its webhook ${number} was received with a signature that is not that of its secret`]);
+  }
+  const known = new Set((run.webhooks ?? []).map(({ number }) => number));
+  for (const { number } of told?.filter(({ runId }) => runId === run.id) ?? [])
+    if (!known.has(number)) breaches.push(['I10', `a webhook ${number} was received that it does not have`]);
   return breaches;
 }
 

@@ -29,6 +29,17 @@ export interface Acceptance {
   key?: string | undefined;
 }
 
+/** A webhook that came to a receiver. */
+export interface Told {
+  runId: string;
+  /** Of the webhook, within the run. */
+  number: number;
+  /** Its `webhook-id`. */
+  id: string;
+  /** Its signature is that of the secret that the receiver has. */
+  isGenuine: boolean;
+}
+
 /** Everything that can be had from outside after a test. What is undefined was not watched, and is not judged. */
 export interface Evidence {
   /** The ports below any fault: what is really stored. */
@@ -41,6 +52,8 @@ export interface Evidence {
   /** All that an execution printed, where that is known to the byte. Of one that did not end: what it would have. */
   printed?: (execution: Execution) => string | undefined;
   writes?: readonly Write[];
+  /** What receivers were told. */
+  told?: readonly Told[];
   /** What is left on the platform: containers, groups, processes. */
   left: readonly string[];
 }

@@ -3,6 +3,7 @@ import { command } from '../terminal/command.ts';
 import { connect, findRunId } from './connect.ts';
 import { askForSecrets, givenParameters, parameterOptions } from './given-parameters.ts';
 import { start } from './run.ts';
+import { givenWebhooks, webhookOptions } from './given-webhooks.ts';
 import { checkStay, exitCodeSection, goOn, stayOptions } from './started-run.ts';
 
 export const rerunCommand = command({
@@ -20,6 +21,7 @@ export const rerunCommand = command({
       about: "Instead of the earlier run's labels; again for each",
     },
     'same-version': { type: 'boolean', about: 'Definition and executable as they were then; otherwise those of now' },
+    ...webhookOptions,
     'idempotency-key': {
       type: 'string',
       value: 'key',
@@ -35,6 +37,7 @@ export const rerunCommand = command({
   more: exitCodeSection,
   run: async ({ values, positionals: [given = ''] }, io) => {
     checkStay(values);
+    const webhooks = givenWebhooks(values, io);
     const client = connect(io);
     const earlier = await client.get(await findRunId(client, given));
     // The definition as it was then: the server checks against the one of now.
@@ -55,6 +58,7 @@ export const rerunCommand = command({
         earlier.id,
         {
           parameters,
+          ...webhooks,
           version: values['same-version'] ? 'same' : 'latest',
           ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }),
         },

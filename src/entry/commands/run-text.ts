@@ -17,6 +17,7 @@ export function runText(run: RunView, style: Style): string {
       : [`${style.bold('Parameters')}\n${table(parameters(run, style), { indent: '  ' })}`]),
     `${style.bold('What happened')}\n${table(timeline(run, style), { indent: '  ' })}`,
     ...result(run, style),
+    ...webhooks(run, style),
   ];
   return parts.join('\n');
 }
@@ -114,4 +115,23 @@ function result(run: RunView, style: Style): string[] {
     ]),
   ];
   return rows.length === 0 ? [] : [`${style.bold('Result')}\n${table(rows, { indent: '  ' })}`];
+}
+
+/** Who is told of its end, and how far that has come. */
+function webhooks({ id, webhooks: all = [] }: RunView, style: Style): string[] {
+  if (all.length === 0) return [];
+  const rows = all.map(({ number, format, target, state, attempts, nextAt, endedAt, problem }) => {
+    const tried = attempts > 1 ? `, ${attempts} attempts` : '';
+    const when = nextAt ?? endedAt;
+    const paint = state === 'dead' ? style.red : state === 'pending' ? style.yellow : style.dim;
+    const why = problem === undefined ? '' : `: ${printable(problem)}`;
+    const remark = state === 'dead' ? `  ${style.dim(`errand webhooks redeliver ${id} ${number}`)}` : '';
+    return [
+      String(number),
+      printable(target),
+      format,
+      `${paint(state)}${when === undefined ? '' : ` ${nextAt === undefined ? '' : 'until '}${when}`}${tried}${why}${remark}`,
+    ];
+  });
+  return [`${style.bold('Webhooks')}\n${table(rows, { indent: '  ' })}`];
 }

@@ -15,6 +15,7 @@ import {
   unknownHints,
   type ParameterValues,
 } from './given-parameters.ts';
+import { givenWebhooks, webhookOptions } from './given-webhooks.ts';
 import { checkStay, exitCodeSection, goOn, stayOptions } from './started-run.ts';
 
 export const runCommand = command({
@@ -32,6 +33,7 @@ export const runCommand = command({
       about: 'The most that it may cost by the price list: it gets less time to run where it needs to',
     },
     timeout: { type: 'string', value: 'seconds', about: 'How long the task may run: shorter than its definition says' },
+    ...webhookOptions,
     'idempotency-key': {
       type: 'string',
       value: 'key',
@@ -51,12 +53,13 @@ export const runCommand = command({
   more: exitCodeSection,
   run: async ({ values, positionals: [taskName = ''] }, io) => {
     checkStay(values);
+    const webhooks = givenWebhooks(values, io);
     const client = connect(io);
     const request = await makeRequest(taskName, values, client, io);
     const labels = Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value')));
     const run = await start(client, request, () =>
       client.run(
-        { ...request.body, labels, ...timeouts(values.timeout), ...maxCost(values['max-cost']) },
+        { ...request.body, labels, ...timeouts(values.timeout), ...maxCost(values['max-cost']), ...webhooks },
         values['idempotency-key'] === undefined ? {} : { idempotencyKey: values['idempotency-key'] },
       ),
     );

@@ -103,6 +103,12 @@ export const commandTable: readonly Entry[] = [
     load: async () => (await import('./resolve.ts')).resolveCommand,
   },
   {
+    name: 'webhooks redeliver',
+    group: runs,
+    about: 'Send webhooks of a run that were given up once more',
+    load: async () => (await import('./webhooks-redeliver.ts')).webhooksRedeliverCommand,
+  },
+  {
     name: 'schedule add',
     group: schedules,
     about: 'Run a task at planned times',

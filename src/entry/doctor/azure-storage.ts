@@ -8,13 +8,15 @@ import type { AzureStorageConfig } from '../azure-storage-config.ts';
 import type { AzureErrand } from '../compose-azure.ts';
 import { identityName } from './azure-identity.ts';
 import { ok, warn, type Step } from './finding.ts';
-import { mostNamed, overdueSaid } from './run-database.ts';
+import { deadWebhooksSaid, mostNamed, overdueSaid } from './run-database.ts';
 
 const tablesName = 'Table storage';
 const queueName = 'Queue storage';
 
 /** The sweep comes every hour at the latest. */
 const overdueMs = 90 * 60_000;
+/** As many of the latest runs are looked through for webhooks that were given up: each is a record that is read. */
+const lookedThrough = 200;
 /** No run has this id: a wake-up of it is dropped by whoever gets it. */
 const nobody = '00000000000000000000000000';
 
@@ -82,6 +84,15 @@ export function azureStorageSteps(
             'Neither the queue nor the hourly timer gets to them: look whether the function app runs, and into its log.',
           ),
         ];
+      },
+    },
+    {
+      name: 'webhooks',
+      needs: [tablesName],
+      look: async (signal) => {
+        const { runs } = await context.storage.listRuns({}, { limit: lookedThrough }, { signal });
+        const dead = runs.filter(({ webhooks = [] }) => webhooks.some(({ state }) => state === 'dead'));
+        return [deadWebhooksSaid(dead.map(({ id }) => id))];
       },
     },
     {

@@ -5,7 +5,7 @@ import { apiKeysFileStep } from './api-keys-file.ts';
 import { clockStep } from './clock-skew.ts';
 import { dataDirectoryStep } from './data-directory.ts';
 import type { Step } from './finding.ts';
-import { databaseStep, openRunsStep } from './run-database.ts';
+import { databaseStep, openRunsStep, webhooksStep } from './run-database.ts';
 import { dockerTime, runnerStep } from './runner-step.ts';
 import { secretKeyStep } from './secret-key.ts';
 
@@ -21,6 +21,7 @@ export function localSteps(
     dataDirectoryStep(dataDirectory),
     databaseStep(database),
     openRunsStep(database, clock),
+    webhooksStep(database),
     secretKeyStep({ key: config.secretKey, keyFile: secretKeyFile, dataDirectory }),
     apiKeysFileStep({ file, host, clock }),
     runners,

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { instant, type Clock } from '../../core/clock.ts';
-import { inspectDatabase, overdueRuns } from '../../storage/sqlite-inspection.ts';
+import { inspectDatabase, overdueRuns, runsWithDeadWebhooks } from '../../storage/sqlite-inspection.ts';
 import { bytesText } from '../terminal/time-text.ts';
 import { fail, ok, warn, type Said, type Step } from './finding.ts';
 
@@ -58,6 +58,30 @@ export function openRunsStep(path: string, clock: Clock): Step {
       ];
     },
   };
+}
+
+/** As many of the latest runs are looked through for webhooks that were given up. */
+const looked = 10_000;
+
+/** Receivers that were never told. */
+export function webhooksStep(path: string): Step {
+  return {
+    name: 'webhooks',
+    needs: [databaseName],
+    look: async () => {
+      if ((await sizeOf(path)) === undefined) return [ok('none was given up')];
+      return [deadWebhooksSaid(runsWithDeadWebhooks(path, { among: looked, limit: mostNamed + 1 }))];
+    },
+  };
+}
+
+export function deadWebhooksSaid(ids: readonly string[]): Said {
+  if (ids.length === 0) return ok('none was given up');
+  const named = ids.slice(0, mostNamed).join(', ');
+  return warn(
+    `webhooks of ${ids.length > mostNamed ? `more than ${mostNamed}` : ids.length} runs were given up: ${named}${ids.length > mostNamed ? ', …' : ''}`,
+    '"errand show <id>" says why. Once their receivers are mended: "errand webhooks redeliver <id>".',
+  );
 }
 
 export function overdueSaid(ids: readonly string[], byMs: number, mend: string): Said {

@@ -13,6 +13,8 @@ export interface SweepChain {
 
 /** The `wakeId` of its messages; their `runId` names the chain. */
 const sweepMark = 'sweep';
+/** The timer of the function app comes once an hour. */
+const timerMs = 3_600_000;
 const slot = { key: 'sweep', limit: 1 } as const;
 
 /**
@@ -34,8 +36,9 @@ export function sweepChain(
     return held;
   }
 
+  /** Open, and to be looked at before the timer comes: who waits until tomorrow to tell a receiver once more needs no sweep meanwhile. */
   async function someAreOpen(): Promise<boolean> {
-    return (await storage.openRuns({ limit: 1 })).length > 0;
+    return (await storage.openRuns({ dueBefore: instant(clock.now() + timerMs), limit: 1 })).length > 0;
   }
 
   async function ensure(): Promise<void> {

@@ -69,6 +69,7 @@ export const shortPolicy: Policy = {
   leaseMs: 900,
   marginMs: 500,
   safetyLookMs: 500,
+  sendingMs: 2_000,
   maxUncounted: 10,
   uncountedBackoffMs: 30,
   noCapacityMs: 1_000,

@@ -7,6 +7,7 @@ import type { Hono } from 'hono';
 import { createClient, type Client } from '../../../src/client/client.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { silentLogger, type Logger } from '../../../src/core/logger.ts';
+import type { Policy } from '../../../src/core/policy.ts';
 import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
 import { startServer, type RunningServer, type ServerOptions } from '../../../src/entry/server.ts';
@@ -34,6 +35,9 @@ export interface HarnessOptions {
   logger?: Logger;
   /** Of the client. */
   apiKey?: string;
+  policy?: Partial<Policy>;
+  /** Further variables of the server's configuration. */
+  env?: Readonly<Record<string, string>>;
   /** Puts something between the core and its ports. */
   decorate?: ComposeOptions['decorate'];
   /** Gives the app something else than what compose made. */
@@ -45,13 +49,16 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'errand-http-')));
   const logger = options.logger ?? silentLogger;
   const config = serverConfig(
-    { PATH: process.env['PATH'], ERRAND_DATA_DIR: directory, ERRAND_DRIVER: 'process' },
+    { PATH: process.env['PATH'], ERRAND_DATA_DIR: directory, ERRAND_DRIVER: 'process', ...options.env },
     { driver: 'process' },
   );
-  const errand = await compose(config, {
-    logger,
-    ...(options.decorate === undefined ? {} : { decorate: options.decorate }),
-  });
+  const errand = await compose(
+    { ...config, policy: { ...config.policy, ...options.policy } },
+    {
+      logger,
+      ...(options.decorate === undefined ? {} : { decorate: options.decorate }),
+    },
+  );
   const closing = new AbortController();
   const { orchestrator, context } = errand;
   const replace = options.replace ?? ((given: AppOptions) => given);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { HarnessOptions } from './server-harness.ts';
 
 export interface SpawnedServer {
   url: string;
@@ -11,8 +12,12 @@ export interface SpawnedServer {
 }
 
 /** Starts a server on these data in a process of its own. */
-export async function spawnServer(directory: string): Promise<SpawnedServer> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'server-process.ts'), directory], {
+export async function spawnServer(
+  directory: string,
+  options: Pick<HarnessOptions, 'env' | 'policy'> = {},
+): Promise<SpawnedServer> {
+  const given = JSON.stringify({ ...options, directory });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'server-process.ts'), given], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit') as SpawnedServer['ended'];
