@@ -246,10 +246,9 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     if (!isEnded(run)) throw new ErrandError('internal', `a run that is ${run.state} has nothing to tell yet`);
     // Nobody is told any more: what is due is sent by whoever starts next.
     const over: Progress = { next: 'stop', outcome: { done: false, run, again: fromInstant(run.wakeAt) } };
-    const isClosing = (): boolean => hooks.closing?.aborted === true;
-    if (isClosing()) return over;
+    if (hooks.closing?.aborted === true) return over;
     await deliverWebhooks(context, run, { ...hooks, save: (marked) => save(run, marked) });
-    return isClosing() ? over : again;
+    return again;
   }
 
   function saveAttempt(run: RunRecord, attempt: AttemptRecord): Promise<RunRecord | undefined> {

@@ -16,6 +16,7 @@ type Action =
   | { do: 'advance'; seconds: number }
   | { do: 'nextCreate'; outcome: CreateOutcome }
   | { do: 'platform'; reachable: boolean }
+  | { do: 'receiver'; isWell: boolean }
   | { do: 'kill'; afterCalls: number }
   /** In the middle of what the orchestrators do by then. */
   | { do: 'bootSoon' | 'finishSoon' | 'cancelSoon'; afterCalls: number; container: number }
@@ -69,6 +70,7 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('platform' as const), reachable: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('receiver' as const), isWell: fc.boolean() }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -171,7 +173,7 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
       case 'accept': {
         const key = action.key === undefined ? undefined : `${action.key} ${action.task}`;
         const { run: created } = await now.accept(
-          { taskName: action.task, parameters: [], labels: {}, timeouts: {} },
+          { taskName: action.task, parameters: [], labels: {}, timeouts: {}, callbackUri: 'https://receiver.example/' },
           { principal: 'ann', idempotencyKey: key },
         );
         if (key !== undefined && (byKey.get(key) ?? created.id) !== created.id)
@@ -202,6 +204,9 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
         break;
       case 'platform':
         here.platform.reachable = action.reachable;
+        break;
+      case 'receiver':
+        here.receivers.answer = () => ({ kind: 'answered', status: action.isWell ? 204 : 503 });
         break;
       case 'kill':
         // It dies in the middle of whatever it does by then.
@@ -242,6 +247,7 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
   // From here on nothing goes wrong any more, and every run must come to its end.
   here.platform.reachable = true;
   here.platform.next = 'fine';
+  here.receivers.answer = () => ({ kind: 'answered', status: 204 });
   pending = [];
   here.platform.release();
   // What was late is there, or its end would not be waited for.
@@ -249,6 +255,11 @@ async function play(here: Installation, actions: readonly Action[]): Promise<voi
   // Those, too, whose answer never came.
   const all = () => new Set([...accepted, ...here.history.map(({ id }) => id)]);
   const isOpen = () => [...all()].some((id) => stored(id)?.open !== false) || here.platform.containers.size > 0;
+  // A receiver that was away for long would be asked again in some hours.
+  await carryOut({ do: 'sweep' });
+  for (const id of all())
+    if (stored(id)?.webhooks?.some(({ state }) => state === 'pending') === true) await errand?.redeliver(id, 1);
+  await here.settle();
   for (let rounds = 0; rounds < 60 && isOpen(); rounds += 1) {
     for (const name of here.platform.containers.keys()) {
       here.platform.boot(name);
@@ -277,6 +288,12 @@ function ended(here: Installation, id: string): void {
   expect(last).not.toHaveProperty('secrets');
   expect(new Set(versions.filter(({ state }) => isTerminal(state)).map(({ state }) => state)).size).toBe(1);
   expect(versions.map(({ version }) => version)).toEqual(versions.map((_, index) => index + 1));
+
+  const told = here.receivers.sent.filter(({ headers }) => headers['webhook-id']?.includes(id) === true);
+  expect(last.webhooks, `the end of ${id} is told`).toMatchObject([{ state: 'delivered' }]);
+  expect(last.webhooks?.[0]).not.toHaveProperty('sealed');
+  expect(new Set(told.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([`msg_${id}_1`]));
+  expect(new Set(told.map(({ body }) => body))).toEqual(new Set([`{"TaskStatus":${last.state === 'succeeded'}}`]));
 
   const starts = here.platform.starts.filter(({ runId }) => runId === id);
   expect(new Set(starts.map(({ attempt }) => attempt)).size, 'one start per attempt').toBe(starts.length);
