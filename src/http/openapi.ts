@@ -28,7 +28,6 @@ const commonErrors: readonly ErrorCode[] = [
   'internal',
   'shuttingDown',
 ];
-const keyErrors: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
 /** Where nobody needs a key, only this machine is served. */
 const keylessErrors: readonly ErrorCode[] = ['hostNotAllowed', 'originNotAllowed'];
 const groundErrors: readonly ErrorCode[] = [
@@ -38,6 +37,8 @@ const groundErrors: readonly ErrorCode[] = [
   'artifactsUnavailable',
   'storageFull',
 ];
+/** They read nothing that could be out of reach; `mcp` tells what its tools met within its answer. */
+const groundless: ReadonlySet<RouteName> = new Set(['healthz', 'openapi', 'whoami', 'mcp']);
 
 /**
  * The API as an OpenAPI 3.1 document, from the route table and the schemas that requests are checked with. A server without keys asks nobody for
@@ -91,8 +92,8 @@ function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, h
     ...doc.errors,
     ...commonErrors,
     ...(hasKeys ? [] : keylessErrors),
-    ...(scope === undefined || !hasKeys ? [] : keyErrors),
-    ...(name === 'healthz' || name === 'openapi' ? [] : groundErrors),
+    ...(scope === undefined || !hasKeys ? [] : keyErrors(scope)),
+    ...(groundless.has(name) ? [] : groundErrors),
   ];
   return {
     operationId: name,
@@ -132,6 +133,10 @@ function joined(own: Responses, problems: Responses): Responses {
     return [status, { ...answer, description, content: { ...answer.content, ...problem.content } }];
   });
   return { ...own, ...Object.fromEntries(both) };
+}
+
+function keyErrors(scope: NonNullable<Route['scope']>): readonly ErrorCode[] {
+  return scope === 'any' ? ['unauthorized'] : ['unauthorized', 'forbidden'];
 }
 
 /** Roles in the sense of OpenAPI 3.1: the scopes that a key needs. */
