@@ -7,6 +7,17 @@ const jsonRpc: Schema = {
   required: ['jsonrpc'],
 };
 
+const message: Schema = {
+  ...jsonRpc,
+  description: 'A request of JSON-RPC 2.0; without an id a notification, which is not answered',
+  properties: {
+    ...(jsonRpc['properties'] as object),
+    id: { type: ['string', 'integer'] },
+    method: text,
+    params: { type: 'object' },
+  },
+};
+
 /** What `/mcp` is for, takes and answers. */
 export const mcpOperation: OperationDoc = {
   summary: 'Tools for agents: every task, and tools for runs (Model Context Protocol, streamable HTTP)',
@@ -19,7 +30,7 @@ export const mcpOperation: OperationDoc = {
       'From the answer to initialize. The same request of a session is the same run, however often it is sent',
     'Mcp-Protocol-Version': 'As agreed on by initialize',
   },
-  body: { required: true, content: { 'application/json': jsonRpc } },
+  body: { required: true, content: { 'application/json': message } },
   answers: {
     200: {
       description: 'The answer; to tools/call as a stream, with what happens meanwhile before it',

@@ -19,13 +19,14 @@ import { prepare, type Fixtures } from './support/fixtures.ts';
 import { prismProxy, type PrismProxy } from './support/prism-proxy.ts';
 import { quickRunner } from './support/quick-runner.ts';
 import { rawClient } from './support/raw-client.ts';
+import { withStandIns } from './support/stand-ins.ts';
 
 const document = openApiDocument('0.0.0', { hasKeys: true }) as ApiDocument;
 const keyless = openApiDocument('0.0.0', { hasKeys: false }) as ApiDocument;
 const operations = operationsOf(document).map((operation) => ({ ...operation, id: operation.id as RouteName }));
 
-/** Mistakes of Errand's own, which these two have no occasion for: they read nothing and ask nobody. */
-const unprovoked = ['healthz 500', 'openapi 500'];
+/** Mistakes of Errand's own, which these have no occasion for: they read nothing that could fail, or tell it within their answer. */
+const unprovoked = ['healthz 500', 'mcp 500', 'openapi 500', 'whoami 500'];
 
 const all = newApiKey({ name: 'all', scopes: [...scopes] });
 const limited = newApiKey({ name: 'limited', scopes: [...scopes], tasks: ['Plain'] });
@@ -47,7 +48,7 @@ beforeAll(async () => {
   const { driver } = quickRunner();
   const keys = apiKeys([all, limited, ...lacking.values()].map(({ entry }) => entry));
   server = await serverHarness({
-    decorate: (context) => ground.decorate({ ...context, driver }),
+    decorate: (context) => ground.decorate(withStandIns(context, driver)),
     app: { keys, closing: closing.signal },
     server: { headersMs: 1_000 },
   });
@@ -118,7 +119,7 @@ describe('prism finds that the server does as its document says', () => {
 
   test.each(has(403).map(({ id }) => id))('%s 403, with a key that lacks its scope', async (id) => {
     const { scope }: Route = routes[id];
-    const key = scope === undefined ? undefined : lacking.get(scope)?.key;
+    const key = scope === undefined || scope === 'any' ? undefined : lacking.get(scope)?.key;
     await judged(lenient, { ...rightly(id), status: 403 }, key);
   });
 
@@ -146,6 +147,16 @@ describe('prism finds that the server does as its document says', () => {
       }
     },
   );
+});
+
+test('mcp tells within its answer that its ground fails', async () => {
+  ground.fail('storageUnavailable');
+  try {
+    const { json } = await judged(strict, rightly('mcp'), all.key);
+    expect(json).toMatchObject({ jsonrpc: '2.0', error: { code: expect.any(Number) as number } });
+  } finally {
+    ground.fail(undefined);
+  }
 });
 
 describe('what no proxy passes on is answered as the document says too', () => {

@@ -16,6 +16,8 @@ export interface AnswerJudge {
 /** Where we are, how we are built, what was given to us in secret. */
 const leaks = /\bat .*\.[cm]?[jt]s:\d|\/home\/|\/tmp\/errand|node_modules|SQLITE_|\bsig=|seven77|\[object Object\]/;
 
+const problemType = 'application/problem+json';
+
 /** Holds answers against the OpenAPI document that the server has given out, and against what no answer may be. */
 export function answerJudge(document: ApiDocument): AnswerJudge {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
@@ -48,8 +50,8 @@ export function answerJudge(document: ApiDocument): AnswerJudge {
   }
 
   function judgeProblem({ status, headers, body }: Answer): string | undefined {
-    if (headers.get('content-type') !== 'application/problem+json')
-      return `it fails with ${status} as ${headers.get('content-type')}, not as application/problem+json`;
+    if (headers.get('content-type') !== problemType)
+      return `it fails with ${status} as ${headers.get('content-type')}, not as ${problemType}`;
     const schema = document.components.schemas['ProblemDetails'] ?? { not: {} };
     const wrong = wrongWith(schema, body);
     if (wrong !== undefined) return wrong;
@@ -84,6 +86,12 @@ export function answerJudge(document: ApiDocument): AnswerJudge {
     return /json/.test(given) ? wrongWith(content.schema, body) : undefined;
   }
 
+  /** Whether the document has something else than a problem for this failure: protocols have errors of their own. */
+  function hasOwnFailure({ answers }: Operation, { status, headers }: Answer): boolean {
+    const types = Object.keys(answers[String(status)]?.content ?? {});
+    return types.some((type) => type !== problemType && type === headers.get('content-type'));
+  }
+
   function operationOf(method: string, target: string): Operation | undefined {
     // Not relative to an address: that would take what follows two slashes for a host.
     const url = `http://localhost${target}`;
@@ -96,9 +104,10 @@ export function answerJudge(document: ApiDocument): AnswerJudge {
     operationOf,
     judgeAny,
     judge: (method, target, answer) => {
-      const general = method === 'HEAD' ? judgeShown(answer) : judgeAny(answer);
-      if (general !== undefined || method === 'HEAD') return general;
       const operation = operationOf(method, target);
+      const isOwn = operation !== undefined && hasOwnFailure(operation, answer);
+      const general = method === 'HEAD' || isOwn ? judgeShown(answer) : judgeAny(answer);
+      if (general !== undefined || method === 'HEAD') return general;
       if (answer.status < 400 && operation === undefined)
         return `it is a ${answer.status} of nothing that is documented`;
       return operation === undefined ? undefined : judgeDocumented(operation, answer);

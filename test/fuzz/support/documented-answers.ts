@@ -12,6 +12,7 @@ export interface DocumentedAnswer extends Call {
   name?: string;
   file?: string;
   version?: string;
+  number?: number;
   query?: string;
   /** Its request is not prism's to judge: of a form it takes each part for text (5.16), also one that is JSON. */
   isForm?: boolean;
@@ -26,6 +27,8 @@ const large = { body: JSON.stringify('x'.repeat(300_000)), headers: json };
 const deep = { body: `${'['.repeat(21)}${']'.repeat(21)}`, headers: json };
 const noJson = { body: 'x', headers: { 'Content-Type': 'text/plain' } };
 const wrong = { body: { colour: 1 } };
+const mcp = { ...json, Accept: 'application/json, text/event-stream' };
+const listTools = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 const daily = { body: { taskName: 'Plain', cron: '0 3 * * *' } };
 
 /** What is answered to a body that cannot be read, or not as it is. */
@@ -83,6 +86,10 @@ export const documentedAnswers: readonly DocumentedAnswer[] = [
   ...badBodies('resolveRun'),
   { operation: 'resolveRun', status: 404, id: 'absent', body: { outcome: 'failed', note: 'n' } },
   { operation: 'resolveRun', status: 409, body: { outcome: 'failed', note: 'n' } },
+  { operation: 'redeliverWebhook', status: 202, id: 'told' },
+  { operation: 'redeliverWebhook', status: 404, id: 'told', number: 9 },
+  { operation: 'redeliverWebhook', status: 404, id: 'absent' },
+  { operation: 'redeliverWebhook', status: 409, id: 'told', number: 2 },
   { operation: 'listTasks', status: 200 },
   { operation: 'getTask', status: 200 },
   { operation: 'getTask', status: 200, name: 'Strict' },
@@ -146,22 +153,33 @@ export const documentedAnswers: readonly DocumentedAnswer[] = [
   { operation: 'deleteSchedule', status: 422, headers: { 'If-None-Match': '"0"' } },
   { operation: 'deleteSchedule', status: 404, name: 'Absent' },
   { operation: 'deleteSchedule', status: 204 },
+  { operation: 'whoami', status: 200 },
+  { operation: 'mcp', status: 202, body: { jsonrpc: '2.0', method: 'notifications/initialized' }, headers: mcp },
+  { operation: 'mcp', status: 200, body: { ...listTools, method: 'ping' }, headers: mcp },
+  { operation: 'mcp', status: 200, body: listTools, headers: mcp },
+  { operation: 'mcp', status: 400, body: { jsonrpc: '1.0' }, headers: mcp },
+  { operation: 'mcp', status: 400, ...deep },
+  { operation: 'mcp', status: 406, body: listTools, headers: json },
+  { operation: 'mcp', status: 413, ...large },
+  { operation: 'mcp', status: 415, ...noJson },
+  { operation: 'mcp', status: 422, body: [listTools], headers: mcp },
   { operation: 'openapi', status: 200 },
   { operation: 'healthz', status: 200 },
   { operation: 'readyz', status: 200 },
   { operation: 'metrics', status: 200 },
 ];
 
-type Addressed = Pick<DocumentedAnswer, 'id' | 'name' | 'file' | 'version' | 'query'>;
+type Addressed = Pick<DocumentedAnswer, 'id' | 'name' | 'file' | 'version' | 'number' | 'query'>;
 
 /** Where a request goes to. */
 export function targetOf(path: string, asked: Addressed, fixtures: Fixtures): string {
-  const { id = 'ended', name = 'Plain', file = outputFile, version = fixtures.version, query = '' } = asked;
+  const { id = 'ended', name = 'Plain', file = outputFile, version = fixtures.version, number = 1, query = '' } = asked;
   return (
     path
       .replace('{id}', id === 'absent' ? '0'.repeat(26) : fixtures[id])
       .replace('{name}', name)
       .replace('{file}', file)
+      .replace('{number}', String(number))
       .replace('{version}', version) + query.replace('@version@', fixtures.version)
   );
 }

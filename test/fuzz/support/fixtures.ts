@@ -1,6 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
+
 import type { Client } from '../../../src/client/client.ts';
 import { strictTask } from '../../hostile/corpus.ts';
 import { outputFile } from './quick-runner.ts';
+import { goneHost } from './stand-ins.ts';
 
 const image = { dockerImage: 'busybox', scriptName: 'plain.sh' };
 const text = { parameterName: 'Text', parameterType: 'string' };
@@ -33,12 +36,14 @@ export interface Fixtures {
   held: string;
   /** Goes on, and its task takes no other meanwhile. */
   rejecting: string;
+  /** Has two webhooks: of the first the receiver wants no more, the second was delivered. */
+  told: string;
   /** That of the task `Plain`. */
   version: string;
 }
 
 /** How many runs {@link prepare} asks for. */
-export const fixtureRuns = 4;
+export const fixtureRuns = 5;
 
 /** Stores all the tasks and brings runs of them into each state that a request may be about. The driver is that of `quickRunner`. */
 export async function prepare(client: Client): Promise<Fixtures> {
@@ -48,14 +53,29 @@ export async function prepare(client: Client): Promise<Fixtures> {
   const lost = await start('Lost');
   const held = await start('Held');
   const rejecting = await start('Reject');
+  const webhook = [goneHost, 'receiver.example'].map((host) => ({ url: `https://${host}/`, format: 'slack' as const }));
+  const told = (await client.run({ taskName: 'Plain', parameters: [], webhook })).id;
   for (const [id, state] of [
     [ended, 'succeeded'],
+    [told, 'succeeded'],
     [lost, 'lost'],
   ] as const) {
     const run = await client.wait(id);
     if (run.state !== state) throw new Error(`the run of the test is ${run.state}: ${run.message}`);
   }
   await client.output(ended, outputFile);
+  await deliveries(client, told);
   const { version = '' } = await client.task('Plain');
-  return { ended, lost, held, rejecting, version };
+  return { ended, lost, held, rejecting, told, version };
+}
+
+/** Webhooks follow the end of a run. */
+async function deliveries(client: Client, id: string): Promise<void> {
+  const until = performance.now() + 60_000;
+  for (;;) {
+    const states = (await client.get(id)).webhooks?.map(({ state }) => state).join();
+    if (states === 'dead,delivered') return;
+    if (performance.now() > until) throw new Error(`the webhooks of the test are ${states}`);
+    await setTimeout(20);
+  }
 }

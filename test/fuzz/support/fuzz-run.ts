@@ -51,7 +51,7 @@ export async function fuzzRun(options: CampaignOptions & WorldOptions): Promise<
 
     const before = await warm;
     const end = await world.server.figures();
-    const accepted = new Set([...end.accepted, ...end.planned]);
+    const accepted = new Set([...end.accepted, ...end.others]);
     const unasked = end.createdFor.filter((id) => !accepted.has(id));
     const memory = { warm: before ?? end, end };
     breaches.push(

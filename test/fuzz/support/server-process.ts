@@ -4,11 +4,13 @@ import { amend } from '../../../src/core/amend.ts';
 import { silentLogger, type Logger } from '../../../src/core/logger.ts';
 import type { RunRecord } from '../../../src/core/run-record.ts';
 import { isEnded } from '../../../src/core/view.ts';
+import type { Delivery } from '../../../src/core/webhooks.ts';
 import { closeOnSignal } from '../../../src/entry/server.ts';
 import { checkPromise, describeBreach } from '../../promise/check-promise.ts';
 import { serverHarness } from '../../http/support/server-harness.ts';
 import { broken, type Variant } from './broken-servers.ts';
 import { quickRunner } from './quick-runner.ts';
+import { withStandIns } from './stand-ins.ts';
 
 /** What the process is told in its first argument. */
 export interface ServerSettings {
@@ -29,8 +31,8 @@ export interface ServerFigures {
   /** The first errors of its log. */
   errors: string[];
   accepted: string[];
-  /** Runs that schedules have started: nobody was answered with them. */
-  planned: string[];
+  /** Runs of schedules, which nobody was answered with, and of agents, who are answered in words. */
+  others: string[];
   createdFor: string[];
 }
 
@@ -39,7 +41,7 @@ const settings = JSON.parse(process.argv[2] ?? '{}') as ServerSettings;
 const { directory, keys, variant, headersMs, bodyMs } = settings;
 const errors: string[] = [];
 const accepted = new Set<string>();
-const planned = new Set<string>();
+const others = new Set<string>();
 const runner = quickRunner();
 
 const logger: Logger = {
@@ -62,15 +64,16 @@ const counted = (options: AppOptions): AppOptions => {
   };
 };
 
-function noted<T extends { run: { id: string } }>(answer: T): T {
-  accepted.add(answer.run.id);
+function noted<T extends { run: RunRecord }>(answer: T): T {
+  const { id, labels } = answer.run;
+  (labels['via'] === 'mcp' ? others : accepted).add(id);
   return answer;
 }
 
 const { url, server, errand } = await serverHarness({
   directory,
   logger,
-  decorate: (context) => ({ ...context, driver: runner.driver }),
+  decorate: (context) => withStandIns(context, runner.driver),
   replace: (options) => broken(variant, counted(options), runner.driver),
   app: {
     ...(keys === undefined ? {} : { keys: apiKeys(keys) }),
@@ -80,7 +83,7 @@ const { url, server, errand } = await serverHarness({
 });
 closeOnSignal(server, silentLogger);
 errand.orchestrator.schedules.onFiring(({ runId }, created) => {
-  if (created && runId !== undefined) planned.add(runId);
+  if (created && runId !== undefined) others.add(runId);
 });
 
 async function figures(): Promise<ServerFigures> {
@@ -96,16 +99,26 @@ async function figures(): Promise<ServerFigures> {
     peakRss,
     errors,
     accepted: [...accepted],
-    planned: [...planned],
+    others: [...others],
     createdFor: [...runner.createdFor],
   };
 }
 
-/** A container that its definition keeps for days is not waited for. */
-function keptNoLonger(run: RunRecord): RunRecord | undefined {
+/** A container that its definition keeps for days is not waited for, nor a webhook whose secret may be there some time. */
+function waitedForNoLonger(run: RunRecord): RunRecord | undefined {
   const { retention } = run.definition;
-  if (!isEnded(run) || retention.succeededSeconds + retention.failedSeconds === 0) return undefined;
-  return { ...run, definition: { ...run.definition, retention: { succeededSeconds: 0, failedSeconds: 0 } } };
+  const isKept = retention.succeededSeconds + retention.failedSeconds > 0;
+  const isTried = run.webhooks?.some(({ state, attempts }) => state === 'pending' && attempts > 0) ?? false;
+  if (!isEnded(run) || !(isKept || isTried)) return undefined;
+  return {
+    ...run,
+    definition: { ...run.definition, retention: { succeededSeconds: 0, failedSeconds: 0 } },
+    ...(run.webhooks === undefined ? {} : { webhooks: run.webhooks.map(givenUp) }),
+  };
+}
+
+function givenUp(delivery: Delivery): Delivery {
+  return delivery.state === 'pending' && delivery.attempts > 0 ? { ...delivery, state: 'dead' } : delivery;
 }
 
 /** Ends all that is open, and holds what is then there against the promise. */
@@ -121,13 +134,13 @@ async function settled(): Promise<string[]> {
     if (performance.now() > until)
       return [`${open.length} runs are still open: ${JSON.stringify(await context.storage.getRun(first.id))}`];
     for (const { id } of open) {
-      await amend(context.storage, id, context.newId, keptNoLonger);
+      await amend(context.storage, id, context.newId, waitedForNoLonger);
       await orchestrator.cancel(id, 'the test');
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const { storage, artifacts } = context;
-  const acceptances = [...accepted, ...planned].map((runId) => ({ runId }));
+  const acceptances = [...accepted, ...others].map((runId) => ({ runId }));
   return (await checkPromise({ storage, artifacts, acceptances, left: runner.left() })).map(describeBreach);
 }
 

@@ -1,12 +1,13 @@
 import { foreignTaskNames, strictTask } from '../../hostile/corpus.ts';
 import { badPatterns, reservedNames } from '../../hostile/definitions.ts';
 import { endlessTasks, outputFile, vanishingTask } from './quick-runner.ts';
+import { goneHost } from './stand-ins.ts';
 
 /** Stands for the task that the address of a request names. */
 export const sameName = '@name@';
 
 const tasks = ['Plain', strictTask.taskName, 'Spare', ...endlessTasks, vanishingTask, 'Off', 'Unknown'];
-const runs = ['@ended@', '@latest@', '@held@', '@lost@'];
+const runs = ['@ended@', '@latest@', '@held@', '@lost@', '@told@'];
 const scripts = ['plain.sh', strictTask.scriptName];
 const entityTags = ['*', '"0"', 'W/"x"', '"'];
 
@@ -20,6 +21,41 @@ const badCrons = [
   '1- * * * *',
   '@reboot',
   '* * * * * * *',
+];
+
+/** Where webhooks may be sent to, or somebody would like them to be. */
+const addresses = [
+  'https://receiver.example/hook',
+  'https://receiver.example./hook',
+  `https://${goneHost}/`,
+  'http://receiver.example/',
+  'https://receiver.example:8443/',
+  'https://user:word@receiver.example/',
+  'https://127.0.0.1/',
+  'https://2130706433/',
+  'https://0x7f.1/',
+  'https://169.254.169.254/metadata/identity',
+  'https://168.63.129.16/',
+  'https://[::ffff:a9fe:a9fe]/',
+  'https://[64:ff9b::7f00:1]/',
+  'https://localhost./',
+  'https://①②⑦.0.0.1/',
+  'file:///etc/passwd',
+];
+
+/** Messages of agents: what there is to call, and what there is not. */
+const calls: readonly object[] = [
+  {},
+  { name: 'list_runs', arguments: { limit: 2 } },
+  { name: 'get_run', arguments: { id: '@ended@' } },
+  { name: 'get_run_log', arguments: { id: '@ended@' } },
+  { name: 'cancel_run', arguments: { id: '@held@' } },
+  { name: 'get_run', arguments: { id: '../runs' } },
+  { name: 'run_Plain', arguments: {} },
+  { name: 'Plain', arguments: {} },
+  { name: '__proto__', arguments: { constructor: 1 } },
+  { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
+  { requestId: 1 },
 ];
 
 /**
@@ -49,6 +85,24 @@ export const knownWords: Readonly<Record<string, readonly unknown[]>> = {
   parameterName: ['Text', 'Count', 'A', 'VMName'],
   pattern: ['^[a-z]+$', ...badPatterns],
   key: ['Text', 'A'],
+  'path:number': ['1', '2', '9', '01'],
+  'header:Accept': ['application/json, text/event-stream', 'application/json, text/event-stream', '*/*'],
+  'header:Mcp-Session-Id': ['session-1', 'session-2'],
+  'header:Mcp-Protocol-Version': ['2025-11-25', '2024-11-05'],
+  method: [
+    'ping',
+    'initialize',
+    'tools/list',
+    'tools/call',
+    'tools/call',
+    'notifications/initialized',
+    'notifications/cancelled',
+    'logging/setLevel',
+  ],
+  params: calls,
+  url: addresses,
+  callbackUri: addresses,
+  secret: ['whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='],
   cron: ['0 3 * * *', '*/5 * * * *', '30 2 * * MON-FRI', '@daily', '0 0 L * *', ...badCrons],
   timeZone: ['UTC', 'Europe/Berlin', 'Pacific/Apia', 'Mars/Olympus', '../UTC', '+25:00', 'utc\u0000'],
 };
