@@ -124,13 +124,13 @@ function operation(name: RouteName, { path, scope }: Route, doc: OperationDoc, h
   };
 }
 
-/** An operation may have an answer of its own under the status of a problem: the media type tells them apart. Some readers take application/json for any +json, so it comes last. */
+/** An operation may have an answer of its own under the status of a problem: the media type tells them apart. */
 function joined(own: Responses, problems: Responses): Responses {
   const both = Object.entries(problems).map(([status, problem]): [string, Documented] => {
     const answer = own[status];
     if (answer === undefined) return [status, problem];
     const description = `${answer.description}. ${problem.description}`;
-    return [status, { ...answer, description, content: { ...problem.content, ...answer.content } }];
+    return [status, { ...answer, description, content: { ...answer.content, ...problem.content } }];
   });
   return { ...own, ...Object.fromEntries(both) };
 }
