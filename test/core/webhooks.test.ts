@@ -72,10 +72,11 @@ describe('a webhook of a request', () => {
   test('keeps neither container nor slot, however long its receiver takes', async () => {
     const errand = await start();
     await errand.push({ taskName: 'Single', concurrency: { limit: 1 } });
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { send } = errand.receivers;
     errand.receivers.send = async (message, options) => {
-      await promise;
+      asked.resolve();
+      await answered.promise;
       return send(message, options);
     };
     const first = await errand.ask('Single', { webhook: standard });
@@ -85,16 +86,15 @@ describe('a webhook of a request', () => {
     errand.platform.tell(first.id);
     errand.platform.finish(name, 0);
     errand.platform.tell(first.id);
-    // Nothing settles while a receiver is waited for.
-    for (let turns = 0; turns < 2_000; turns += 1) await new Promise((next) => setImmediate(next));
+    await asked.promise;
     expect(await errand.run(first.id)).toMatchObject({
       state: 'succeeded',
       open: true,
       attempts: [{ containerGone: true }],
     });
     expect(errand.platform.containers.has(name)).toBe(false);
-    expect(await errand.run(second.id)).toMatchObject({ state: 'starting' });
-    resolve();
+    await expect.poll(async () => (await errand.run(second.id)).state, { timeout: 30_000 }).toBe('starting');
+    answered.resolve();
     await errand.settle();
     expect(await states(errand, first.id)).toEqual(['delivered']);
   });
@@ -322,18 +322,26 @@ describe('whoever is killed', () => {
   test('who closes in good order lets go of what it is sending, and the next sends it at once', async () => {
     const errand = await start();
     const { send } = errand.receivers;
+    const asked = Promise.withResolvers<void>();
     errand.receivers.send = (_, { signal } = {}) =>
-      new Promise((__, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+      new Promise((__, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        asked.resolve();
+      });
     const { id } = await errand.ask('Demo', { webhook: standard });
     const name = await errand.container(id);
     errand.platform.boot(name);
     errand.platform.tell(id);
     errand.platform.finish(name, 0);
     errand.platform.tell(id);
-    for (let turns = 0; turns < 2_000; turns += 1) await new Promise((next) => setImmediate(next));
-    const closed = errand.orchestrator.close();
-    for (let turns = 0; turns < 200; turns += 1) await new Promise((next) => setImmediate(next));
-    await errand.clock.advance(6_000);
+    await asked.promise;
+    let isClosed = false;
+    const closed = errand.orchestrator.close().then(() => (isClosed = true));
+    // What is under way gets a few seconds, on a clock that only we move.
+    while (!isClosed) {
+      await new Promise((next) => setImmediate(next));
+      await errand.clock.advance(100);
+    }
     await closed;
     errand.receivers.send = send;
     const second = orchestrator((await errand.start({ sweepEveryMs: 1e12 })).context);
