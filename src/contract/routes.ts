@@ -45,6 +45,8 @@ export const routes = {
   whoami: { method: 'get', path: '/api/whoami', scope: 'any' },
   // Each tool asks for the scopes of what it does.
   mcp: { method: 'post', path: '/mcp', scope: 'any' },
+  overview: { method: 'get', path: '/api/overview', scope: 'runs:read' },
+  changes: { method: 'get', path: '/api/changes', scope: 'runs:read' },
   openapi: { method: 'get', path: '/api/openapi.json' },
   healthz: { method: 'get', path: '/healthz' },
   readyz: { method: 'get', path: '/readyz' },

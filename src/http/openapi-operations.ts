@@ -287,6 +287,28 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     answers: { 200: { description: 'The caller', content: json('Principal') } },
     errors: [],
   },
+  overview: {
+    summary: 'How things stand',
+    description: `From the latest runs, at most ${limits.overviewRuns}, that were accepted within the last hours.`,
+    tag: 'runs',
+    query: {
+      hours: {
+        description: 'How far back',
+        schema: { type: 'integer', minimum: 1, maximum: limits.overviewHours, default: 24 },
+      },
+    },
+    answers: { 200: { description: 'The overview', content: json('Overview') } },
+    errors: ['invalidRequest'],
+  },
+  changes: {
+    summary: 'Follow changes of all runs',
+    description:
+      'Server-sent events: "open" once nothing is missed any more (read what you show now), and "change" with a RunChange whenever something about a run has changed. ' +
+      'Another "open" means that there was too much to tell: read again. A stream that ends wants its reader to come back, and to read again.',
+    tag: 'runs',
+    answers: { 200: { description: 'Changes as they come', content: { 'text/event-stream': text } } },
+    errors: ['invalidRequest'],
+  },
   openapi: {
     summary: 'This document',
     tag: 'operation',

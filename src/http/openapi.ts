@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { quoteSchema, receiptSchema } from '../contract/cost.ts';
 import { errorTable, problemDetailsSchema, type ErrorCode } from '../contract/errors.ts';
 import { principalSchema } from '../contract/principal.ts';
+import { overviewSchema, runChangeSchema } from '../contract/overview.ts';
 import { routes, type Route } from '../contract/routes.ts';
 import {
   attemptSchema,
@@ -197,6 +198,8 @@ for (const [id, schema] of Object.entries({
   Delivery: deliverySchema,
   Quote: quoteSchema,
   Receipt: receiptSchema,
+  Overview: overviewSchema,
+  RunChange: runChangeSchema,
 }))
   named.add(schema, { id });
 
