@@ -1,7 +1,7 @@
 import type { Overview } from '../contract/overview.ts';
 import type { PrincipalView } from '../contract/principal.ts';
 import { routes } from '../contract/routes.ts';
-import type { Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
+import type { Check, Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
 import type { rerunRequestSchema, RunRequestBody } from '../contract/run-request.ts';
 import type { ScheduleBody, SchedulePage, ScheduleView } from '../contract/schedule.ts';
 import type { TaskDefinitionDocument } from '../contract/task-definition.ts';
@@ -77,6 +77,8 @@ export interface Client {
   redeliver(id: string, number: number, options?: Signaled): Promise<RunView>;
   /** Checks a request and starts nothing. */
   plan(request: RunRequestBody, options?: Signaled): Promise<Plan>;
+  /** As `plan`, for a request that is still being written: what is wrong with it is part of the answer. */
+  check(request: RunRequestBody, options?: Signaled): Promise<Check>;
   tasks(options?: Signaled): Promise<TaskSummary[]>;
   task(name: string, options?: Signaled): Promise<Task>;
   /** What was pushed, the latest first. */
@@ -178,6 +180,8 @@ export function createClient(options: ClientOptions): Client {
       json(path('redeliverWebhook', { id, number: String(number) }), { method: 'POST', repeatable: true, signal }),
     plan: ({ taskName, ...rest }, { signal } = {}) =>
       json(path('planTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
+    check: ({ taskName, ...rest }, { signal } = {}) =>
+      json(path('checkTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
     tasks: async ({ signal } = {}) => (await json<{ tasks: TaskSummary[] }>(path('listTasks'), { signal })).tasks,
     task: (name, { signal } = {}) => json(path('getTask', { name }), { signal }),
     versions: async (name, { signal } = {}) =>

@@ -35,6 +35,7 @@ export const routes = {
   listTaskVersions: { method: 'get', path: '/api/tasks/{name}/versions', scope: 'tasks:read' },
   getTaskVersion: { method: 'get', path: '/api/tasks/{name}/versions/{version}', scope: 'tasks:read' },
   getTaskSchema: { method: 'get', path: '/api/tasks/{name}/schema', scope: 'tasks:read' },
+  checkTask: { method: 'post', path: '/api/tasks/{name}/check', scope: 'tasks:read' },
   planTask: { method: 'post', path: '/api/tasks/{name}/plan', scope: 'tasks:read' },
   listSchedules: { method: 'get', path: '/api/schedules', scope: 'schedules:read' },
   getSchedule: { method: 'get', path: '/api/schedules/{name}', scope: 'schedules:read' },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { quoteSchema, receiptSchema } from './cost.ts';
+import { problemSchema } from './errors.ts';
 import { endReasons, runStates } from './run-states.ts';
 import { hintsSchema, taskDefinitionSchema } from './task-definition.ts';
 import { deliverySchema } from './webhook.ts';
@@ -149,6 +150,16 @@ export const taskVersionSchema = z
   .meta({ id: 'TaskVersion' });
 
 export type TaskVersion = z.infer<typeof taskVersionSchema>;
+
+/** What `check` answers: the plan, or what is wrong with the request. */
+export const checkSchema = z
+  .object({
+    problems: z.array(problemSchema).meta({ description: 'Empty where it could run' }),
+    plan: planSchema.optional(),
+  })
+  .meta({ id: 'Check' });
+
+export type Check = z.infer<typeof checkSchema>;
 
 export const taskSummarySchema = z
   .object({

@@ -50,7 +50,7 @@ export function summarizeRuns(given: RunsToSummarize): Overview {
     ...(starts.length === 0
       ? {}
       : { startMs: { p50: percentile(starts, 0.5), p95: percentile(starts, 0.95), runs: starts.length } }),
-    ...(currency === undefined ? {} : { cost: { currency, amount: sum(runs.map(costOf)) } }),
+    ...(currency === undefined ? {} : { cost: { currency, amount: rounded(sum(runs.map(costOf))) } }),
     ...series(runs, since, at),
     places,
     attention: attention(given, tasks),
@@ -70,12 +70,17 @@ function sum(amounts: readonly number[]): number {
   return amounts.reduce((total, amount) => total + amount, 0);
 }
 
+/** To a millionth, as receipts are. */
+function rounded(amount: number): number {
+  return Math.round(amount * 1_000_000) / 1_000_000;
+}
+
 function costOf({ cost }: RunRecord): number {
   return cost?.amount ?? 0;
 }
 
 function series(runs: readonly RunRecord[], since: number, at: number): Pick<Overview, 'bucketSeconds' | 'series'> {
-  const bucketSeconds = Math.max(1, Math.ceil((at - since) / 1000 / buckets));
+  const bucketSeconds = Math.max(1, Math.round((at - since) / 1000 / buckets));
   const counted = Array.from({ length: buckets }, (_, index) => ({
     from: instant(since + index * bucketSeconds * 1000),
     succeeded: 0,
@@ -93,7 +98,7 @@ function series(runs: readonly RunRecord[], since: number, at: number): Pick<Ove
     else if (run.state === 'succeeded' || run.state === 'canceled') bucket[run.state] += 1;
     else bucket.unsuccessful += 1;
   }
-  return { bucketSeconds, series: counted };
+  return { bucketSeconds, series: counted.map((bucket) => ({ ...bucket, cost: rounded(bucket.cost) })) };
 }
 
 function waitingOf(openRuns: readonly RunRecord[]): Overview['waiting'] {

@@ -272,6 +272,15 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     },
     errors: ['taskNotFound', 'invalidDefinition'],
   },
+  checkTask: {
+    summary: 'Check a request while it is being written; starts nothing',
+    description:
+      'As plan, but a request that is not valid is answered with its problems and 200: whoever fills in a form has made no mistake yet.',
+    tag: 'tasks',
+    body: { required: false, content: json('PlanRequest') },
+    answers: { 200: { description: 'What is wrong with it, or what would be run', content: json('Check') } },
+    errors: [...bodyErrors, 'taskNotFound', 'taskDisabled', 'invalidDefinition', 'executableMissing'],
+  },
   planTask: {
     summary: 'Check a request and show what would be run; starts nothing',
     tag: 'tasks',

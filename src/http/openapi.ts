@@ -6,6 +6,7 @@ import { overviewSchema, runChangeSchema } from '../contract/overview.ts';
 import { routes, type Route } from '../contract/routes.ts';
 import {
   attemptSchema,
+  checkSchema,
   planSchema,
   runPageSchema,
   runSchema,
@@ -196,6 +197,7 @@ for (const [id, schema] of Object.entries({
   Webhook: webhookSchema,
   TaskWebhook: taskWebhookSchema,
   Delivery: deliverySchema,
+  Check: checkSchema,
   Quote: quoteSchema,
   Receipt: receiptSchema,
   Overview: overviewSchema,

@@ -26,9 +26,9 @@ export function BarChart({ title, summary, bars, format }: BarChartProps) {
       <figcaption>
         <h2>{title}</h2>
         <span class="muted">{summary}</span>
+        <span class="muted chart-most">up to {format(most)}</span>
       </figcaption>
       <div class="chart-frame">
-        <span class="chart-most">{format(most)}</span>
         <svg width="100%" height={height} role="img" aria-label={`${title}: ${summary}`}>
           <line x1="0" x2="100%" y1={height - 0.5} y2={height - 0.5} class="base" />
           {bars.map((bar, index) => {

@@ -13,6 +13,7 @@ interface RunTableProps {
 }
 
 export function RunTable({ runs, now, withTask = true, chosen, onChoose }: RunTableProps) {
+  const hasCost = runs.some(({ cost }) => cost !== undefined);
   const all = chosen !== undefined && runs.every(({ id }) => chosen.has(id));
   return (
     <table class="runs">
@@ -38,6 +39,7 @@ export function RunTable({ runs, now, withTask = true, chosen, onChoose }: RunTa
           <th>Run</th>
           <th>Asked</th>
           <th>Took</th>
+          {hasCost && <th class="number">Cost</th>}
           <th class="wide">What</th>
         </tr>
       </thead>
@@ -73,10 +75,10 @@ export function RunTable({ runs, now, withTask = true, chosen, onChoose }: RunTa
                 <Age of={run.createdAt} now={now} />
               </td>
               <td>{took === undefined ? '' : duration(took)}</td>
-              <td class="wide">
-                {whatOf(run)}
-                {run.cost !== undefined && <span class="muted"> {money(run.cost.amount, run.cost.currency)}</span>}
-              </td>
+              {hasCost && (
+                <td class="number muted">{run.cost === undefined ? '' : money(run.cost.amount, run.cost.currency)}</td>
+              )}
+              <td class="wide">{whatOf(run)}</td>
             </tr>
           );
         })}

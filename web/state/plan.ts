@@ -1,5 +1,4 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ErrandApiError } from '../../src/client/errors.ts';
 import type { Problem } from '../../src/contract/errors.ts';
 import type { Plan } from '../../src/contract/run.ts';
 import { useClient } from './session.ts';
@@ -51,15 +50,9 @@ export function usePlan(request: PlanRequest): CheckedPlan {
       setLooked({ request, plan: undefined, problems: [], error: undefined, done: true, ...seen });
     };
     const cancel = after(pause, () => {
-      client.plan(request, { signal: stop.signal }).then(
-        (plan) => settle({ plan }),
-        (error: unknown) => {
-          const problems =
-            error instanceof ErrandApiError && error.details?.code === 'invalidRequest'
-              ? error.details.problems
-              : undefined;
-          settle(problems === undefined ? { error } : { problems });
-        },
+      client.check(request, { signal: stop.signal }).then(
+        ({ plan, problems }) => settle({ plan, problems }),
+        (error: unknown) => settle({ error }),
       );
     });
     return () => {

@@ -41,7 +41,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 
 /** Small sums need more places: 0.0004 USD is not nothing. */
 export function money(amount: number, currency: string): string {
-  const digits = amount === 0 || amount >= 1 ? 2 : Math.min(6, 2 - Math.floor(Math.log10(amount)));
+  const digits = amount === 0 || amount >= 1 ? 2 : Math.min(6, 1 - Math.floor(Math.log10(amount)));
   return `${amount.toFixed(digits)} ${currency}`;
 }
 

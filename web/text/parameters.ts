@@ -47,7 +47,10 @@ export function hintOf(parameter: Parameter): string | undefined {
     range(minimum, maximum, ''),
     range(minLength, maxLength, ' characters'),
     pattern === undefined ? undefined : `matches ${pattern}`,
-    parameter.default === undefined ? undefined : `${String(parameter.default)} where left empty`,
+    // Where one chooses, the default is one of the choices.
+    parameter.default === undefined || parameter.enum !== undefined || type === 'boolean'
+      ? undefined
+      : `${String(parameter.default)} where left empty`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? undefined : parts.join(', ');
 }

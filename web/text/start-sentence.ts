@@ -28,9 +28,11 @@ export function startSentence(run: RunView, timeline: Timeline): string {
   const failed = run.attempts.filter(({ fencedAt, endedAt }) => fencedAt === undefined && endedAt !== undefined);
   const last = run.attempts.at(-1);
   if (last !== undefined && failed.includes(last) && run.state !== 'canceled') {
-    const why = last.message ?? last.reason ?? 'nobody knows why';
+    // What the run says of its end is said at the top of the page.
+    const why = last.message === undefined || last.message === run.message ? '' : `: ${last.message}`;
     const what = last.reason === undefined ? undefined : advice[last.reason];
-    return `${run.attempts.length === 1 ? 'It' : `Attempt ${last.number}`} did not start: ${sentence(why)}${what === undefined ? '' : ` ${what}.`}`;
+    const who = run.attempts.length === 1 ? 'It' : `Attempt ${last.number}`;
+    return `${sentence(`${who} did not start${why}`)}${what === undefined ? '' : ` ${what}.`}`;
   }
   if (run.waiting !== undefined) return `It waits: ${sentence(run.waiting.message)}`;
   if (last === undefined) {
