@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 
-/** A question that has to be answered first. Escape and the first button leave everything as it is; the focus goes back where it was. */
+/** A question that has to be answered first. Escape and the first button leave everything as it is. */
 export function Dialog({
   title,
   children,
@@ -15,12 +15,11 @@ export function Dialog({
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
+  useLayoutEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    // Closing gives the focus back; removing alone would not.
+    return () => element?.close();
   }, []);
   return (
     <dialog

@@ -29,7 +29,7 @@ export function LogView({ run, attempt }: { run: RunView; attempt: number }) {
   const [seen, setSeen] = useState(400);
   const [follows, setFollows] = useState(run.endedAt === undefined);
   const [text, setText] = useState('');
-  const { found, isSearching } = useLogSearch(lines, revision, useSettled(text.trim(), typingMs));
+  const { found, isSearching } = useLogSearch(lines, revision, useSettled(text, typingMs));
   const [current, setCurrent] = useState(0);
   const [problem, setProblem] = useState<unknown>();
 
@@ -77,7 +77,7 @@ export function LogView({ run, attempt }: { run: RunView; attempt: number }) {
     scrollTo(found[next] ?? 0);
   }
 
-  const hit = text.trim() === '' ? undefined : found[current];
+  const hit = text === '' ? undefined : found[current];
   return (
     <div class="log">
       <div class="log-tools">
@@ -107,7 +107,7 @@ export function LogView({ run, attempt }: { run: RunView; attempt: number }) {
             Next
           </button>
           <span role="status" class="muted">
-            {text.trim() !== '' &&
+            {text !== '' &&
               (found.length === 0
                 ? isSearching
                   ? 'Searching…'
@@ -172,7 +172,7 @@ export function LogView({ run, attempt }: { run: RunView; attempt: number }) {
                   text={lines.line(index)}
                   widest={widest}
                   state={lines.stateAt(index)}
-                  mark={text.trim()}
+                  mark={text}
                   isCurrent={index === hit || index === linked}
                   onLink={() =>
                     go(`${withQuery(place, { attempt: String(attempt) })}#L${index + 1}`, { replace: true })

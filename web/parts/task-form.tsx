@@ -7,14 +7,19 @@ import { usePlan } from '../state/plan.ts';
 import { go } from '../state/router.ts';
 import { useClient } from '../state/session.ts';
 import { failureOf } from '../text/failure.ts';
-import { parseLabels, problemsByField, toRequest, type Values } from '../text/parameters.ts';
+import { parseLabels, problemsByField, toRequest, type Parameter, type Values } from '../text/parameters.ts';
 import { shortId } from '../text/format.ts';
 import { Field } from './field.tsx';
 import { PlanPanel } from './plan-panel.tsx';
 
+const noParameters: readonly Parameter[] = [];
+
+/** A press must not take the focus from a field: what is then said at the field would push the button away from under the press. */
+const keepFocus = (event: MouseEvent): void => event.preventDefault();
+
 /** The form of a task, made from its parameters. With `earlier` it begins with the inputs of that run. */
 export function TaskForm({ document, earlier }: { document: TaskDefinitionDocument; earlier: RunView | undefined }) {
-  const { taskName, scriptParameters: parameters = [] } = document;
+  const { taskName, scriptParameters: parameters = noParameters } = document;
   const client = useClient();
   const [values, setValues] = useState<Values>(() => inputsOf(earlier));
   const [labelText, setLabelText] = useState(() => labelsOf(earlier));
@@ -35,6 +40,7 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
   );
   const checked = usePlan(request);
   const problems = problemsByField(checked.problems, checked.request.parameters, parameters);
+  const checkedValues = new Map(checked.request.parameters.map(({ name, value }) => [name, value]));
   const elsewhere = [...(problems.get('') ?? []), ...wrong.map((pair) => `${pair} is no label: write name=value`)];
   const isGood = checked.plan !== undefined && wrong.length === 0;
 
@@ -97,7 +103,9 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
         {parameters.length === 0 && <p class="muted">{taskName} takes no parameters.</p>}
         {parameters.map((parameter) => {
           const name = parameter.parameterName;
-          const isShown = touched.has(name);
+          // What was said of an earlier value is not said of this one.
+          const isChecked = (values[name] ?? '') === (checkedValues.get(name) ?? '');
+          const isShown = touched.has(name) && isChecked;
           return (
             <Field
               key={name}
@@ -138,10 +146,10 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
           </p>
         )}
         <div class="actions">
-          <button type="button" onClick={() => wishFor('plan')} disabled={sending}>
+          <button type="button" onMouseDown={keepFocus} onClick={() => wishFor('plan')} disabled={sending}>
             Plan
           </button>
-          <button type="submit" class="primary" disabled={sending}>
+          <button type="submit" class="primary" onMouseDown={keepFocus} disabled={sending}>
             {sending ? 'Starting…' : 'Run'}
           </button>
         </div>

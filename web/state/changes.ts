@@ -70,6 +70,8 @@ export function useReload(reload: () => void, wants: (change: RunChange) => bool
       if (cancel !== undefined || (change !== undefined && !latest.current.wants(change))) return;
       cancel = after(Math.max(togetherMs, last + leastMs - performance.now()), () => {
         cancel = undefined;
+        // Once somebody looks again, everything is read anew.
+        if (document.hidden) return;
         last = performance.now();
         latest.current.reload();
       });
