@@ -78,7 +78,7 @@ function Liveness() {
   );
 }
 
-const themeWords: Readonly<Record<Theme, string>> = { system: 'Auto', light: 'Light', dark: 'Dark' };
+const themeWords: Readonly<Record<Theme, string>> = { system: 'auto', light: 'light', dark: 'dark' };
 
 function ThemeSwitch() {
   const theme = useTheme();
@@ -87,10 +87,10 @@ function ThemeSwitch() {
     <button
       type="button"
       class="quiet"
-      aria-label={`Colors: ${themeWords[theme].toLowerCase()}. Change to ${themeWords[next].toLowerCase()}`}
+      aria-label={`Colors: ${themeWords[theme]}. Change to ${themeWords[next]}`}
       onClick={() => setTheme(next)}
     >
-      {themeWords[theme]}
+      Colors: {themeWords[theme]}
     </button>
   );
 }

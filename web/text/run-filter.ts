@@ -21,7 +21,7 @@ export function filterOf(query: URLSearchParams): RunFilter {
     states: runStates.filter((state) => asked.includes(state)),
     task: query.get('task') ?? '',
     labels: query.getAll('label').filter((label) => /^[^=]+=/.test(label)),
-    within: within in periods ? (within as Period) : undefined,
+    within: Object.hasOwn(periods, within) ? (within as Period) : undefined,
     cursor: query.get('cursor') ?? undefined,
   };
 }
