@@ -11,6 +11,8 @@ import { counted, duration, money, percent } from '../text/format.ts';
 
 const choices = { 1: 'hour', 24: 'day', 168: 'week', 720: '30 days' } as const;
 const tickMs = 15_000;
+/** An overview costs the server as much as a thousand runs. */
+const leastMs = 3_000;
 
 export function OverviewPage() {
   const place = usePlace();
@@ -18,7 +20,7 @@ export function OverviewPage() {
   const hours = asked in choices ? (asked as keyof typeof choices) : 24;
   const overview = useData(`overview ${hours}`, (client, signal) => client.overview({ hours }, { signal }));
   const now = useNow(tickMs);
-  useReload(overview.reload);
+  useReload(overview.reload, () => true, leastMs);
   const view = overview.value;
   return (
     <>

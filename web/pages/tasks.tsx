@@ -11,6 +11,8 @@ import { stateWords } from '../text/state-words.ts';
 
 const weekHours = 168;
 const tickMs = 15_000;
+/** The latest runs come from the overview, which costs the server as much as a thousand runs. */
+const leastMs = 3_000;
 
 export function TasksPage() {
   const tasks = useData('tasks', (client, signal) => client.tasks({ signal }));
@@ -18,10 +20,14 @@ export function TasksPage() {
   const latest = useData('latest runs', (client, signal) => client.overview({ hours: weekHours }, { signal }));
   const now = useNow(tickMs);
   const [search, setSearch] = useState('');
-  useReload(() => {
-    tasks.reload();
-    latest.reload();
-  });
+  useReload(
+    () => {
+      tasks.reload();
+      latest.reload();
+    },
+    () => true,
+    leastMs,
+  );
   const wanted = (tasks.value ?? []).filter(({ taskName, description = '' }) =>
     `${taskName} ${description}`.toLowerCase().includes(search.trim().toLowerCase()),
   );

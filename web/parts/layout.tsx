@@ -67,13 +67,21 @@ export function Layout({ children }: { children: ComponentChildren }) {
   );
 }
 
+const words = {
+  live: 'Live',
+  connecting: 'Connecting',
+  paused: 'Paused',
+  refused: 'Not live',
+  offline: 'Offline',
+} as const;
+
 function Liveness() {
   const state = useStore(liveness);
   const isReachable = useStore(reachable);
   const live = state === 'live' && isReachable;
   return (
     <span class={`liveness ${live ? 'is-live' : ''}`} title={live ? 'Changes are shown as they come' : undefined}>
-      {live ? 'Live' : isReachable ? 'Connecting' : 'Offline'}
+      {words[isReachable ? state : 'offline']}
     </span>
   );
 }

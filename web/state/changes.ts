@@ -1,11 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { ErrandApiError } from '../../src/client/errors.ts';
 import type { RunChange } from '../../src/contract/overview.ts';
 import { currentClient, onSession } from './session.ts';
 import { store } from './store.ts';
 import { after } from './time.ts';
 
-/** `paused`: nobody looks at the page. */
-export const liveness = store<'connecting' | 'live' | 'paused'>('connecting');
+/** `paused`: nobody looks at the page. `refused`: the key may not follow runs. */
+export const liveness = store<'connecting' | 'live' | 'paused' | 'refused'>('connecting');
 
 /** Undefined: anything may have changed. */
 type Listener = (change: RunChange | undefined) => void;
@@ -13,7 +14,7 @@ type Listener = (change: RunChange | undefined) => void;
 const listeners = new Set<Listener>();
 const againMs = 5_000;
 /** Between two readings of one thing, however much of it changes. */
-const leastMs = 1_000;
+const defaultLeastMs = 1_000;
 /** What changes together is read together. */
 const togetherMs = 150;
 
@@ -39,9 +40,13 @@ async function listen(signal: AbortSignal): Promise<void> {
       if (event.event === 'open') liveness.set('live');
       for (const listener of listeners) listener(event.event === 'change' ? event.change : undefined);
     }
-  } catch {
-    // Whatever the reason, whoever reads the page sees it in what could not be read; the stream is only tried again.
+  } catch (error) {
     if (signal.aborted) return;
+    if (error instanceof ErrandApiError && error.status < 500) {
+      liveness.set('refused');
+      return;
+    }
+    // Whatever the reason, whoever reads the page sees it in what could not be read; the stream is only tried again.
     liveness.set('connecting');
     after(againMs, () => {
       if (!signal.aborted) void listen(signal);
@@ -59,12 +64,16 @@ export function startChanges(): void {
   });
 }
 
-/** Calls `reload` soon after something has changed that `wants` says yes to. */
-export function useReload(reload: () => void, wants: (change: RunChange) => boolean = () => true): void {
+/** Calls `reload` soon after something has changed that `wants` says yes to, and not again within `leastMs`. */
+export function useReload(
+  reload: () => void,
+  wants: (change: RunChange) => boolean = () => true,
+  leastMs = defaultLeastMs,
+): void {
   const latest = useRef({ reload, wants });
   latest.current = { reload, wants };
   useEffect(() => {
-    let last = 0;
+    let last = -leastMs;
     let cancel: (() => void) | undefined;
     const listener: Listener = (change) => {
       if (cancel !== undefined || (change !== undefined && !latest.current.wants(change))) return;

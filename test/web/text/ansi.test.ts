@@ -25,7 +25,7 @@ describe('the colors of a terminal', () => {
       ['many|ansi-dim|ansi-italic|ansi-underline|ansi-strike|ansi-inverse', 'none'],
     ],
     [`a${e}[2Kb${e}[10;20Hc${e}]0;title\u0007d${e}]8;;http://x${e}\\e${e}(Bf`, ['a', 'b', 'c', 'd', 'e', 'f']],
-    [`${e}`, []],
+    [e, []],
     [`${e}[38mtoo short`, ['too short']],
     [`${e}[38;5;999mnone`, ['none']],
   ])('%j', (line, parts) => {
