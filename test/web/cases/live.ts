@@ -53,6 +53,23 @@ export function liveCases(on: () => Stage): void {
       await page.locator('tbody tr', { hasText: id.slice(-8) }).waitFor();
       expect(asked).toContain(`${server.url}/api/changes`);
     });
+
+    test('goes on with a log where it stopped when nobody looked any more', async () => {
+      const server = await on().serve();
+      const gate = join(server.directory, 'gate');
+      const wait = `until [ -e '${gate}' ]; do sleep 0.05; done`;
+      await pushScript(server.client, 'Patient', `echo before\n${wait}\necho after`);
+      const { id } = await server.client.run({ taskName: 'Patient' });
+      const { page } = await on().look(`${server.url}/runs/${id}`);
+      await page.locator('.log-row', { hasText: 'before' }).waitFor();
+      await turn(page, 'hidden');
+      await writeFile(gate, '');
+      await server.client.wait(id);
+      expect(await page.locator('.log-row').count()).toBe(1);
+      await turn(page, 'visible');
+      await page.locator('.log-row', { hasText: 'after' }).waitFor();
+      expect(await page.locator('.log-row').allInnerTexts()).toEqual(['1before', '2after']);
+    });
   });
 }
 

@@ -69,6 +69,15 @@ export function runsCases(on: () => Stage): void {
       for (let index = 0; index < 2; index += 1) await client.wait((await client.run({ taskName: 'Quick' })).id);
       const { page } = await on().look(`${url}/runs`);
       await expect.poll(() => page.locator('tbody tr').count(), { timeout: patienceMs }).toBe(5);
+      // What has not ended is not run again.
+      await page.getByLabel('running', { exact: true }).check();
+      await expect.poll(() => page.locator('tbody tr').count(), { timeout: patienceMs }).toBe(3);
+      await page.getByRole('button', { name: 'Rerun…' }).click();
+      await page.getByRole('heading', { name: 'Rerun 0 runs?' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByLabel('running', { exact: true }).uncheck();
+      await expect.poll(() => page.locator('tbody tr').count(), { timeout: patienceMs }).toBe(5);
+
       await page.getByRole('button', { name: 'Cancel…' }).click();
       await page.getByRole('heading', { name: 'Cancel 3 runs?' }).waitFor();
       await page.getByRole('button', { name: 'Cancel them' }).click();
