@@ -2,6 +2,7 @@ import { Empty, ErrorBox, Facts, Reading } from '../parts/basics.tsx';
 import { PageTitle } from '../parts/layout.tsx';
 import { RunTable } from '../parts/run-table.tsx';
 import { TaskForm } from '../parts/task-form.tsx';
+import { TaskVersions } from '../parts/task-versions.tsx';
 import { useReload } from '../state/changes.ts';
 import { useData } from '../state/data.ts';
 import { usePlace } from '../state/router.ts';
@@ -38,7 +39,7 @@ export function TaskPage({ name }: { name: string }) {
         <Reading what="the task" />
       </>
     );
-  const { document, executable, etag } = task.value;
+  const { document, executable, etag, version } = task.value;
   return (
     <>
       <PageTitle title={title}>{document.enabled === false && <span class="tag">switched off</span>}</PageTitle>
@@ -69,6 +70,7 @@ export function TaskPage({ name }: { name: string }) {
           <pre tabIndex={0}>{JSON.stringify(document, undefined, 2)}</pre>
         </details>
       </section>
+      <TaskVersions name={name} current={version} />
     </>
   );
 }

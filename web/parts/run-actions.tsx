@@ -1,14 +1,17 @@
 import { useId, useState } from 'preact/hooks';
 import type { RunView } from '../../src/contract/run.ts';
 import { announce } from '../state/announce.ts';
+import { newKey } from '../state/new-key.ts';
+import { go } from '../state/router.ts';
 import { useClient } from '../state/session.ts';
 import { failureOf } from '../text/failure.ts';
+import { secretsOf } from '../text/run-text.ts';
 import { Dialog } from './dialog.tsx';
 
 /** What can be done about a run. */
 export function RunActions({ run, onChange }: { run: RunView; onChange: () => void }) {
   const client = useClient();
-  const [asks, setAsks] = useState<'cancel' | 'resolve'>();
+  const [asks, setAsks] = useState<'again' | 'cancel' | 'resolve'>();
   const [problem, setProblem] = useState<unknown>();
   const [working, setWorking] = useState(false);
   const close = (): void => setAsks(undefined);
@@ -39,6 +42,11 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
           Resolve…
         </button>
       )}
+      {run.endedAt !== undefined && secretsOf(run).length === 0 && (
+        <button type="button" onClick={() => setAsks('again')}>
+          Run again…
+        </button>
+      )}
       <a class="button" href={`/tasks/${run.taskName}?rerun=${run.id}`}>
         Rerun…
       </a>
@@ -64,6 +72,19 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
           {problem !== undefined && <p class="problem">{failureOf(problem).text}</p>}
         </Dialog>
       )}
+      {asks === 'again' && (
+        <AgainDialog
+          working={working}
+          problem={problem}
+          onClose={close}
+          onRun={(version) =>
+            void act(async () => {
+              const again = await client.rerun(run.id, { version }, { idempotencyKey: newKey() });
+              go(`/runs/${again.id}`);
+            }, `${run.taskName} runs again`)
+          }
+        />
+      )}
       {asks === 'resolve' && (
         <ResolveDialog
           working={working}
@@ -75,6 +96,42 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
         />
       )}
     </div>
+  );
+}
+
+interface AgainProps {
+  working: boolean;
+  problem: unknown;
+  onClose: () => void;
+  onRun: (version: 'latest' | 'same') => void;
+}
+
+const versionWords = { latest: 'As it is now', same: 'As it was in this run' } as const;
+
+function AgainDialog({ working, problem, onClose, onRun }: AgainProps) {
+  const id = useId();
+  const [version, setVersion] = useState<'latest' | 'same'>('latest');
+  return (
+    <Dialog
+      title="Run it again, with the same inputs?"
+      onClose={onClose}
+      actions={
+        <button type="button" class="primary" disabled={working} onClick={() => onRun(version)}>
+          Run
+        </button>
+      }
+    >
+      <fieldset>
+        <legend>Which task</legend>
+        {(['latest', 'same'] as const).map((each) => (
+          <label key={each}>
+            <input type="radio" name={id} checked={version === each} onChange={() => setVersion(each)} />{' '}
+            {versionWords[each]}
+          </label>
+        ))}
+      </fieldset>
+      {problem !== undefined && <p class="problem">{failureOf(problem).text}</p>}
+    </Dialog>
   );
 }
 

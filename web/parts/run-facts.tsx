@@ -104,6 +104,9 @@ export function RunFacts({ run }: { run: RunView }) {
         of={[
           ['Run', <code>{run.id}</code>],
           ['Asked by', run.requestedBy],
+          run.schedule === undefined
+            ? undefined
+            : ['Schedule', `${run.schedule.name}, planned for ${dateTime(run.schedule.plannedAt)}`],
           ['Accepted', <time dateTime={run.createdAt}>{dateTime(run.createdAt)}</time>],
           run.endedAt === undefined
             ? undefined
@@ -128,6 +131,7 @@ export function RunFacts({ run }: { run: RunView }) {
           last && ['Container', <code class="hash">{last.containerName}</code>],
           ['Image', <code class="hash">{definition.dockerImage}</code>],
           last?.imageDigest === undefined ? undefined : ['Image digest', <code class="hash">{last.imageDigest}</code>],
+          run.taskVersion === undefined ? undefined : ['Task version', <code>{run.taskVersion}</code>],
           ['Executable', <code>{executable.name}</code>],
           ['SHA-256', <code class="hash">{executable.sha256}</code>],
           run.log === undefined ? undefined : ['Log SHA-256', <code class="hash">{run.log.sha256}</code>],

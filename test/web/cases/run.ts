@@ -67,6 +67,31 @@ export function runCases(on: () => Stage): void {
       expect(await page.getByRole('button', { name: 'Cancel…' }).count()).toBe(0);
     });
 
+    test('is run again, with the task of now or of then, whose versions are shown', async () => {
+      const server = await on().serve();
+      await pushScript(server.client, 'Changing', 'echo of then');
+      const { id } = await server.client.run({ taskName: 'Changing' });
+      await server.client.wait(id);
+      await pushScript(server.client, 'Changing', 'echo of now');
+      const { page } = await on().look(`${server.url}/runs/${id}`);
+      for (const [which, line] of [
+        ['As it was in this run', 'of then'],
+        ['As it is now', 'of now'],
+      ] as const) {
+        await page.goto(`${server.url}/runs/${id}`);
+        await page.getByRole('button', { name: 'Run again…' }).click();
+        await page.getByLabel(which).check();
+        await page.getByRole('button', { name: 'Run', exact: true }).click();
+        await page.waitForURL((address) => address.pathname.startsWith('/runs/') && !address.pathname.endsWith(id));
+        await page.locator('.log-row', { hasText: line }).waitFor();
+        await page.locator('.state.is-succeeded').waitFor();
+      }
+      const versions = await server.client.versions('Changing');
+      await page.goto(`${server.url}/tasks/Changing`);
+      await page.getByText(versions[1]?.version ?? 'a second version', { exact: true }).click();
+      await page.getByLabel(`Definition of version ${versions[1]?.version}`).getByText('Changing.sh').waitFor();
+    });
+
     test('that is lost is resolved by hand', async () => {
       const server = await on().serve();
       const [run] = sampleRuns({ count: 1, now: Date.now(), spanMs: 60_000 });
