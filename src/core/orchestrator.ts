@@ -184,8 +184,8 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       await looks.wake(runId);
       return run;
     },
-    resolve: (runId, { outcome, note }, by) =>
-      changed(runId, (run) => {
+    resolve: async (runId, { outcome, note }, by) => {
+      const resolved = await changed(runId, (run) => {
         if (run.state !== 'lost')
           throw new ErrandError(
             'runNotLost',
@@ -193,7 +193,11 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
             { runId },
           );
         return { ...run, resolution: { outcome, note, by, at: instant(clock.now()) } };
-      }),
+      });
+      // There is nothing to do, but whoever listens is told.
+      await looks.look(runId);
+      return resolved;
+    },
     get,
     list: (filter, page) => storage.listRuns(filter, page),
     view: async (run) => {

@@ -130,14 +130,16 @@ test('while nobody listens nobody looks, and who comes later misses nothing', as
 
 test('an outage of the storage is outlived, and its changes are told after it', async () => {
   const told: RunChange[] = [];
+  const id = idAt(0);
+  await storage.createRun(ended({ id, open: false }));
+  for (let index = 1; index <= 60; index += 1) await storage.createRun(ended({ id: idAt(index), open: false }));
   const one = feed();
   fails = true;
   await expect(one.listen(() => undefined)).rejects.toThrow('gone');
   fails = false;
   const stop = await one.listen((changes) => told.push(...changes));
   fails = true;
-  const id = idAt(1);
-  await storage.createRun(ended({ id, open: false }));
+  await storage.updateRun(ended({ id, open: false, version: 2 }));
   ring(id);
   await pass(10_000);
   expect(told).toEqual([]);

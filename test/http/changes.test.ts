@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { insertRuns, sampleRuns } from '../../scripts/sample-runs.ts';
 import { createClient, type ChangeEvent, type Client } from '../../src/client/client.ts';
 import { apiKeys, newApiKey } from '../../src/http/api-keys.ts';
 import { pushScript, serverHarness, type ServerHarness } from './support/server-harness.ts';
@@ -23,7 +24,10 @@ async function changesUntil(
 const isEnd = (event: ChangeEvent): boolean => event.event === 'change' && event.change.state === 'succeeded';
 
 describe('changes of all runs', () => {
-  const all = newApiKey({ name: 'all', scopes: ['tasks:read', 'tasks:write', 'runs:create', 'runs:read'] });
+  const all = newApiKey({
+    name: 'all',
+    scopes: ['tasks:read', 'tasks:write', 'runs:create', 'runs:read', 'runs:cancel'],
+  });
   const one = newApiKey({ name: 'one', scopes: ['runs:read'], tasks: ['Mine'] });
   const none = newApiKey({ name: 'none', scopes: ['tasks:read'] });
   let harness: ServerHarness;
@@ -86,6 +90,18 @@ describe('changes of all runs', () => {
       () => Promise.resolve(),
     );
     expect(opens).toBe(2);
+  });
+
+  test('by this process are told of old runs, too, of which storage would not be asked', async () => {
+    const [lost, ...newer] = sampleRuns({ count: 61, now: Date.now() - 3_600_000, spanMs: 3_600_000 });
+    if (lost === undefined) throw new Error('there is no sample');
+    insertRuns(harness.directory, [{ ...lost, state: 'lost', reason: 'vanished' }, ...newer]);
+    const seen = await changesUntil(
+      client,
+      (event) => event.event === 'change' && event.change.id === lost.id,
+      () => client.resolve(lost.id, { outcome: 'failed', note: 'seen' }),
+    );
+    expect(seen.at(-1)).toMatchObject({ change: { state: 'lost', version: lost.version + 1 } });
   });
 
   test('of another process on the same storage are told, too', async () => {
