@@ -4,7 +4,7 @@ import type { Orchestrator } from '../core/orchestrator.ts';
 import type { AppOptions } from './app-options.ts';
 import { maySee } from './auth.ts';
 import { bell } from './bell.ts';
-import { eventResponse, eventText, quietText } from './event-response.ts';
+import { eventHead, eventResponse, eventText, quietText } from './event-response.ts';
 import type { Handlers } from './handlers.ts';
 import { query } from './query.ts';
 
@@ -14,29 +14,37 @@ type ChangeEvent = { event: 'open' } | { event: 'change'; change: RunChange } | 
 const mostWaiting = 1_000;
 
 export function changeHandlers(options: AppOptions): Handlers<'changes'> {
+  const { orchestrator, clock } = options;
   return {
-    changes: (c) => {
+    changes: async (c) => {
       query(c).done();
+      if (c.req.method === 'HEAD') return eventHead();
       const principal = c.get('principal');
+      // Before anything is answered: where storage cannot be read, that is the answer.
+      const { events, stop } = await listening(orchestrator, clock, ({ taskName }) => maySee(principal, taskName));
       return eventResponse(c, options, {
-        events: (signal, heartbeatMs) =>
-          changeEvents(options, { heartbeatMs, signal, wants: ({ taskName }) => maySee(principal, taskName) }),
+        events,
         toText: (event) => {
           if (event.event === 'quiet') return quietText;
           return event.event === 'open' ? eventText('open', {}) : eventText('change', event.change);
         },
         isLast: () => false,
         details: { stream: 'changes' },
+        onEnd: stop,
       });
     },
   };
 }
 
-/** Of several changes of one run the last is enough. Ends with the signal. */
-async function* changeEvents(
-  { orchestrator, clock }: { orchestrator: Pick<Orchestrator, 'listen'>; clock: Clock },
-  { heartbeatMs, signal, wants }: { heartbeatMs: number; signal: AbortSignal; wants: (change: RunChange) => boolean },
-): AsyncGenerator<ChangeEvent, void, undefined> {
+/** Of several changes of one run the last is enough. The events end with the signal. */
+async function listening(
+  orchestrator: Pick<Orchestrator, 'listen'>,
+  clock: Clock,
+  wants: (change: RunChange) => boolean,
+): Promise<{
+  events(signal: AbortSignal, heartbeatMs: number): AsyncGenerator<ChangeEvent, void, undefined>;
+  stop(): void;
+}> {
   const waiting = new Map<string, RunChange>();
   const bellOfReader = bell(clock);
   let tooMany = false;
@@ -48,8 +56,9 @@ async function* changeEvents(
     }
     if (tooMany || waiting.size > 0) bellOfReader.ring();
   });
-  signal.addEventListener('abort', bellOfReader.ring, { once: true });
-  try {
+
+  async function* events(signal: AbortSignal, heartbeatMs: number): AsyncGenerator<ChangeEvent, void, undefined> {
+    signal.addEventListener('abort', bellOfReader.ring, { once: true });
     yield { event: 'open' };
     let lastSign = clock.monotonic();
     while (!signal.aborted) {
@@ -68,8 +77,7 @@ async function* changeEvents(
         yield { event: 'quiet' };
       }
     }
-  } finally {
-    stop();
-    signal.removeEventListener('abort', bellOfReader.ring);
   }
+
+  return { events, stop };
 }

@@ -15,13 +15,26 @@ export interface EventSource<E> {
   isLast(event: E): boolean;
   /** For the log, where the events break off. */
   details: object;
+  /** Called once nobody reads any more, also where nobody has begun to. */
+  onEnd?(): void;
+}
+
+const headers = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+};
+
+/** What HEAD is answered with: nobody would end a stream that nobody reads. */
+export function eventHead(): Response {
+  return new Response(null, { headers });
 }
 
 /** A stream of events as an answer: as long as a stream may last, and until the server stops or its reader goes. */
 export function eventResponse<E>(
   c: Context<AppEnv>,
   { clock, logger, closing, streamSeconds, heartbeatMs = defaultHeartbeatMs }: AppOptions,
-  { events, toText, isLast, details }: EventSource<E>,
+  { events, toText, isLast, details, onEnd }: EventSource<E>,
 ): Response {
   const canceled = new AbortController();
   const signal = AbortSignal.any([canceled.signal, c.req.raw.signal, ...(closing === undefined ? [] : [closing])]);
@@ -32,6 +45,7 @@ export function eventResponse<E>(
     onEnd: () => {
       stopTimer();
       canceled.abort();
+      onEnd?.();
     },
     onError: (error) =>
       logger.warn(
@@ -39,13 +53,7 @@ export function eventResponse<E>(
         'an event stream broke off; its reader is told to come back',
       ),
   });
-  return new Response(body, {
-    headers: {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    },
-  });
+  return new Response(body, { headers });
 }
 
 /** One message. `id` is where to go on from. */

@@ -35,6 +35,12 @@ export const dashboardOperations: { [N in Names]: OperationDoc } = {
     tag: 'tasks',
     body: { required: false, content: json('PlanRequest') },
     answers: { 200: { description: 'What is wrong with it, or what would be run', content: json('Check') } },
-    errors: [...bodyErrors, 'taskNotFound', 'taskDisabled', 'invalidDefinition', 'executableMissing'],
+    errors: [
+      ...bodyErrors.filter((code) => code !== 'invalidRequest'),
+      'taskNotFound',
+      'taskDisabled',
+      'invalidDefinition',
+      'executableMissing',
+    ],
   },
 };

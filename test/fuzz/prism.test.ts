@@ -48,7 +48,8 @@ beforeAll(async () => {
   const keys = apiKeys([all, limited, ...lacking.values()].map(({ entry }) => entry));
   server = await serverHarness({
     decorate: (context) => ground.decorate({ ...context, driver }),
-    app: { keys, closing: closing.signal },
+    // A proxy passes on what has ended.
+    app: { keys, closing: closing.signal, streamSeconds: 1 },
     server: { headersMs: 1_000 },
   });
   open = await serverHarness();
