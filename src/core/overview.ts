@@ -48,10 +48,13 @@ export async function overview(
     return pages.flatMap(({ runs }) => runs);
   };
 
+  // Of several things that fail at once each is waited for.
+  const openCounts = async () => (tasks === undefined ? await storage.countOpen() : undefined);
+
   const [found, openRuns, counts, summaries] = await Promise.all([
     Promise.all(filters.map(latest)),
     Promise.all(filters.map(openOf)).then((all) => all.flat()),
-    tasks === undefined ? storage.countOpen() : undefined,
+    openCounts(),
     definitions.list(),
   ]);
   const runs = found.flatMap((each) => each.runs).toSorted((a, b) => (a.id < b.id ? 1 : -1));
