@@ -5,6 +5,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { build, type Plugin } from 'esbuild';
 
+import { buildDashboard } from './build-dashboard.ts';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 export interface Bundle {
@@ -70,6 +72,7 @@ export async function bundleFunctions({
   cpSync(join(root, 'functions/host.json'), join(directory, 'host.json'));
   mkdirSync(join(directory, 'runner-image'));
   cpSync(join(root, 'runner-image/script-runner.sh'), join(directory, 'runner-image/script-runner.sh'));
+  await buildDashboard(join(directory, 'dist/web'));
   for (const name of outside) copyPackage(name, join(directory, 'node_modules', name));
   const outputs = Object.values(metafile.outputs);
   const inputs = outputs.flatMap(({ inputs: given }) => Object.entries(given));

@@ -47,6 +47,7 @@ export const imagePackages: readonly DebianPackage[] = [
 
 /** What only the tests need. */
 export const testPackages: readonly DebianPackage[] = [
+  { name: 'chromium', why: 'the browser that looks at the dashboard', present: program('chromium') },
   { name: 'dash', why: 'a shell that the runner must work under', present: program('dash') },
   { name: 'openssl', why: 'makes the certificates of local https servers', present: program('openssl') },
   { name: 'procps', why: 'ps, to prove that no secret shows in it', present: program('ps') },

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { architectureProblems } from './support/architecture.ts';
 
 function sources(): Map<string, string> {
-  const paths = globSync('{src,emulator}/**/*.ts');
+  const paths = globSync(['{src,emulator}/**/*.ts', 'web/**/*.tsx', 'web/*/*.ts']);
   return new Map(paths.toSorted().map((path) => [path, readFileSync(path, 'utf8')]));
 }
 
@@ -83,6 +83,14 @@ describe('the checker finds', () => {
       'imports src/runners/a.ts, but shares nothing of ours',
     ],
     [
+      'a dashboard that imports the core',
+      'web/a.ts',
+      "import { a } from '../src/core/a.ts';",
+      'imports src/core/a.ts; web may not',
+    ],
+    ['a dashboard with a package more', 'web/parts/a.tsx', "import { a } from 'zod';", 'imports zod; web may not'],
+    ['a second clock of the dashboard', 'web/parts/a.tsx', 'export const a = Date.now();', 'uses Date.now'],
+    [
       'a folder that the layout does not have',
       'src/utils/a.ts',
       "import 'zod';",
@@ -113,6 +121,11 @@ describe('the checker finds', () => {
       ],
       ['src/entry/a.ts', "import { d } from '../storage/a.ts';"],
       ['emulator/a.ts', "import { b } from './b.ts';"],
+      [
+        'web/parts/a.tsx',
+        "import { render } from 'preact';\nimport { b } from '../state/b.ts';\nimport { c } from '../../src/contract/c.ts';\nexport const d = <p />;",
+      ],
+      ['web/state/time.ts', 'export const now = () => Date.now();'],
     ]);
     expect(architectureProblems(files)).toEqual([]);
   });

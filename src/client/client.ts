@@ -1,15 +1,16 @@
+import type { Overview } from '../contract/overview.ts';
 import type { PrincipalView } from '../contract/principal.ts';
 import { routes } from '../contract/routes.ts';
-import type { Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
+import type { Check, Plan, RunPage, RunState, RunView, TaskSummary, TaskVersion } from '../contract/run.ts';
 import type { rerunRequestSchema, RunRequestBody } from '../contract/run-request.ts';
 import type { ScheduleBody, SchedulePage, ScheduleView } from '../contract/schedule.ts';
 import type { TaskDefinitionDocument } from '../contract/task-definition.ts';
-import { follow, type FollowOptions, type RunEvent } from './follow.ts';
+import { follow, followChanges, type ChangeEvent, type FollowOptions, type RunEvent } from './follow.ts';
 import { backoffMs, isTransient, transport, type ClientOptions } from './transport.ts';
 import { sleep } from './timer.ts';
 
 export { ErrandApiError, ErrandConnectionError } from './errors.ts';
-export type { FollowOptions, RunEvent } from './follow.ts';
+export type { ChangeEvent, FollowOptions, RunEvent } from './follow.ts';
 export type { ClientOptions } from './transport.ts';
 
 export interface Signaled {
@@ -63,6 +64,10 @@ export interface Client {
   events(id: string, options?: FollowOptions): AsyncGenerator<RunEvent, void, undefined>;
   /** The log as it is now, of the last attempt unless said otherwise. `range`: only these bytes, in the form of the Range header (RFC 9110). */
   log(id: string, options?: Signaled & { attempt?: number | undefined; range?: string | undefined }): Promise<Response>;
+  /** Changes of all runs, until the signal is aborted. */
+  changes(options?: Signaled): AsyncGenerator<ChangeEvent, void, undefined>;
+  /** How things stand, from the latest runs of so many hours (24 unless given). */
+  overview(query?: { hours?: number | undefined }, options?: Signaled): Promise<Overview>;
   cancel(id: string, options?: Signaled): Promise<RunView>;
   /** The same task, of now or of then, with the same values but for those given. Secrets have to be given again. */
   rerun(id: string, request?: RerunBody, options?: Keyed): Promise<RunView>;
@@ -72,6 +77,8 @@ export interface Client {
   redeliver(id: string, number: number, options?: Signaled): Promise<RunView>;
   /** Checks a request and starts nothing. */
   plan(request: RunRequestBody, options?: Signaled): Promise<Plan>;
+  /** As `plan`, for a request that is still being written: what is wrong with it is part of the answer. */
+  check(request: RunRequestBody, options?: Signaled): Promise<Check>;
   tasks(options?: Signaled): Promise<TaskSummary[]>;
   task(name: string, options?: Signaled): Promise<Task>;
   /** What was pushed, the latest first. */
@@ -162,6 +169,9 @@ export function createClient(options: ClientOptions): Client {
         headers: range === undefined ? {} : { Range: range },
         signal,
       }),
+    changes: ({ signal } = {}) => followChanges({ send, json }, path('changes'), options.url, signal),
+    overview: ({ hours } = {}, { signal } = {}) =>
+      json(path('overview'), { query: hours === undefined ? [] : [['hours', String(hours)]], signal }),
     cancel: (id, { signal } = {}) => json(path('cancelRun', { id }), { method: 'POST', repeatable: true, signal }),
     rerun: (id, request = {}, given = {}) => json(path('rerunRun', { id }), { ...post(request), ...keyed(given) }),
     resolve: (id, request, { signal } = {}) =>
@@ -170,6 +180,8 @@ export function createClient(options: ClientOptions): Client {
       json(path('redeliverWebhook', { id, number: String(number) }), { method: 'POST', repeatable: true, signal }),
     plan: ({ taskName, ...rest }, { signal } = {}) =>
       json(path('planTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
+    check: ({ taskName, ...rest }, { signal } = {}) =>
+      json(path('checkTask', { name: taskName }), { ...post(rest), repeatable: true, signal }),
     tasks: async ({ signal } = {}) => (await json<{ tasks: TaskSummary[] }>(path('listTasks'), { signal })).tasks,
     task: (name, { signal } = {}) => json(path('getTask', { name }), { signal }),
     versions: async (name, { signal } = {}) =>

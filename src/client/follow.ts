@@ -1,19 +1,36 @@
+import type { RunChange } from '../contract/overview.ts';
 import type { EndReason, RunState, TerminalState } from '../contract/run.ts';
 import { ErrandConnectionError } from './errors.ts';
-import { serverEvents } from './event-stream.ts';
+import { serverEvents, type ServerEvent } from './event-stream.ts';
 import { after, sleep } from './timer.ts';
 import { backoffMs, isTransient, type Transport } from './transport.ts';
 
 /** What happens to a run while it is followed. */
 export type RunEvent =
-  | { event: 'log'; attempt: number; text: string }
-  | { event: 'attempt'; attempt: number }
+  /** `position`: where to go on after it. */
+  | { event: 'log'; attempt: number; text: string; position: string }
+  | { event: 'attempt'; attempt: number; position: string }
   | { event: 'state'; state: RunState }
   | { event: 'end'; state: TerminalState; exitCode?: number; reason: EndReason; message: string };
+
+/** `open`: from here on nothing is missed, and nothing is known of what was before. */
+export type ChangeEvent = { event: 'open' } | { event: 'change'; change: RunChange };
 
 export interface FollowOptions {
   /** The first attempt to show; later ones follow. */
   attempt?: number | undefined;
+  /** The position of an event: goes on after it, without repeating or losing anything. */
+  from?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+interface Stream {
+  path: string;
+  query: readonly [name: string, value: string][];
+  /** Id of the last event that is known already. */
+  from?: string | undefined;
+  /** Names the server where none answers. */
+  url: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -28,9 +45,39 @@ export async function* follow(
   transport: Transport,
   path: string,
   url: string,
-  { attempt, signal }: FollowOptions,
+  { attempt, from, signal }: FollowOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
-  let lastId: string | undefined;
+  const query: [string, string][] = [
+    ['follow', 'true'],
+    ...(attempt === undefined ? [] : [['attempt', String(attempt)] satisfies [string, string]]),
+  ];
+  for await (const { event: name, data, id } of eventsOf(transport, { path, query, from, url, signal })) {
+    const position = id === undefined ? {} : { position: id };
+    const event = { event: name, ...(JSON.parse(data) as object), ...position } as RunEvent;
+    yield event;
+    if (event.event === 'end') return;
+  }
+}
+
+/** Follows changes of all runs until the signal is aborted. After each `open` nothing is missed: what is shown has to be read then. */
+export async function* followChanges(
+  transport: Transport,
+  path: string,
+  url: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ChangeEvent, void, undefined> {
+  for await (const { event, data } of eventsOf(transport, { path, query: [], url, signal })) {
+    if (event === 'open') yield { event };
+    if (event === 'change') yield { event, change: JSON.parse(data) as RunChange };
+  }
+}
+
+/** The events of a stream, over as many connections as it takes. Ends only with an error or the signal's reason. */
+async function* eventsOf(
+  transport: Transport,
+  { path, query, from, url, signal }: Stream,
+): AsyncGenerator<ServerEvent, void, undefined> {
+  let lastId = from;
   let failures = 0;
   for (;;) {
     const silence = new AbortController();
@@ -42,10 +89,7 @@ export async function* follow(
     };
     try {
       const response = await transport.send(path, {
-        query: [
-          ['follow', 'true'],
-          ...(attempt === undefined ? [] : [['attempt', String(attempt)] satisfies [string, string]]),
-        ],
+        query: [...query],
         headers: { Accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'Last-Event-ID': lastId }) },
         signal: both,
       });
@@ -54,9 +98,7 @@ export async function* follow(
       for await (const message of serverEvents(response.body, onBytes)) {
         failures = 0;
         if (message.id !== undefined) lastId = message.id;
-        const event = { event: message.event, ...(JSON.parse(message.data) as object) } as RunEvent;
-        yield event;
-        if (event.event === 'end') return;
+        yield message;
       }
     } catch (error) {
       signal?.throwIfAborted();

@@ -61,7 +61,7 @@ export function transport({ url, apiKey, fetch: send = fetch, retries = 3 }: Cli
     path: string,
     { method = 'GET', query = [], headers = {}, body, signal }: RequestOptions,
   ): Promise<Response> {
-    const text = new URLSearchParams(query).toString();
+    const text = new URLSearchParams([...query]).toString();
     const init: RequestInit = {
       method,
       headers: {

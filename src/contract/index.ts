@@ -2,6 +2,7 @@ export * from './errors.ts';
 export * from './limits.ts';
 export * from './names.ts';
 export * from './principal.ts';
+export * from './overview.ts';
 export * from './routes.ts';
 export * from './run-request.ts';
 export * from './run.ts';

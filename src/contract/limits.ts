@@ -25,6 +25,9 @@ export const limits = {
   resultBytes: 64 * 1024,
   /** Runs of one page of a listing. */
   pageSize: 200,
+  /** Runs that one overview looks at, and how far back it may look, in hours. */
+  overviewRuns: 1000,
+  overviewHours: 720,
   /** The longest that `?wait=` may wait, in seconds. */
   waitSeconds: 60,
 } as const;

@@ -35,6 +35,7 @@ export const routes = {
   listTaskVersions: { method: 'get', path: '/api/tasks/{name}/versions', scope: 'tasks:read' },
   getTaskVersion: { method: 'get', path: '/api/tasks/{name}/versions/{version}', scope: 'tasks:read' },
   getTaskSchema: { method: 'get', path: '/api/tasks/{name}/schema', scope: 'tasks:read' },
+  checkTask: { method: 'post', path: '/api/tasks/{name}/check', scope: 'tasks:read' },
   planTask: { method: 'post', path: '/api/tasks/{name}/plan', scope: 'tasks:read' },
   listSchedules: { method: 'get', path: '/api/schedules', scope: 'schedules:read' },
   getSchedule: { method: 'get', path: '/api/schedules/{name}', scope: 'schedules:read' },
@@ -45,6 +46,8 @@ export const routes = {
   whoami: { method: 'get', path: '/api/whoami', scope: 'any' },
   // Each tool asks for the scopes of what it does.
   mcp: { method: 'post', path: '/mcp', scope: 'any' },
+  overview: { method: 'get', path: '/api/overview', scope: 'runs:read' },
+  changes: { method: 'get', path: '/api/changes', scope: 'runs:read' },
   openapi: { method: 'get', path: '/api/openapi.json' },
   healthz: { method: 'get', path: '/healthz' },
   readyz: { method: 'get', path: '/readyz' },

@@ -1,57 +1,11 @@
 import { z } from 'zod';
 import { quoteSchema, receiptSchema } from './cost.ts';
+import { problemSchema } from './errors.ts';
+import { endReasons, runStates } from './run-states.ts';
 import { hintsSchema, taskDefinitionSchema } from './task-definition.ts';
 import { deliverySchema } from './webhook.ts';
 
-export const runStates = [
-  'queued',
-  'starting',
-  'running',
-  'succeeded',
-  'failed',
-  'timedOut',
-  'canceled',
-  'expired',
-  'lost',
-] as const;
-export type RunState = (typeof runStates)[number];
-
-export const terminalStates = ['succeeded', 'failed', 'timedOut', 'canceled', 'expired', 'lost'] as const;
-export type TerminalState = (typeof terminalStates)[number];
-
-export function isTerminal(state: RunState): state is TerminalState {
-  return (terminalStates as readonly RunState[]).includes(state);
-}
-
-/** Why a run or an attempt ended as it did. Finer than the state, stable for programs. */
-export const endReasons = [
-  'completed',
-  'exitCode',
-  'signal',
-  'outOfMemory',
-  'runTimeout',
-  'totalTimeout',
-  'queueTimeout',
-  'startTimeout',
-  'canceled',
-  'imageUnavailable',
-  'startError',
-  'nameConflict',
-  'secretUnavailable',
-  'executableUnavailable',
-  'missingUtility',
-  'fetchFailed',
-  'checksumMismatch',
-  'badInterpreter',
-  'identityUnavailable',
-  'exitedEarly',
-  'nothingStarted',
-  'noCapacity',
-  'vanished',
-  'noResult',
-  'invalidResult',
-] as const;
-export type EndReason = (typeof endReasons)[number];
+export * from './run-states.ts';
 
 const instant = z.iso.datetime().meta({ description: 'UTC, RFC 3339' });
 
@@ -196,6 +150,16 @@ export const taskVersionSchema = z
   .meta({ id: 'TaskVersion' });
 
 export type TaskVersion = z.infer<typeof taskVersionSchema>;
+
+/** What `check` answers: the plan, or what is wrong with the request. */
+export const checkSchema = z
+  .object({
+    problems: z.array(problemSchema).meta({ description: 'Empty where it could run' }),
+    plan: planSchema.optional(),
+  })
+  .meta({ id: 'Check' });
+
+export type Check = z.infer<typeof checkSchema>;
 
 export const taskSummarySchema = z
   .object({

@@ -87,7 +87,8 @@ function slotsOf({ driver }: Context, place: Place, run: QueuedRun): WantedSlot[
   return [runners, { key: `cpu:${driver.name}:${place.name}`, limit: Math.floor(place.cpu * 1000), units }];
 }
 
-function placeSlot(driver: string, place: Place): string {
+/** The slot that every runner of a place holds. */
+export function placeSlot(driver: string, place: Place): string {
   return `place:${driver}:${place.name}`;
 }
 

@@ -24,6 +24,8 @@ export interface Looker {
   onWakeUp(wakeUp: WakeUp): Promise<void>;
   /** Calls back when a run changes state or ends, in this process. */
   onChange(runId: string, callback: () => void): () => void;
+  /** Calls back with each run of which something may have changed in this process. */
+  onAnyChange(callback: (runId: string) => void): () => void;
   /** Calls back when this process has recorded the end of a run. */
   onEnd(callback: (run: EndedRun) => void): void;
   /** Calls back with each webhook that this process has tried to deliver, as it is after that. */
@@ -49,6 +51,7 @@ export function looker(context: Context, { background = true }: LookerOptions = 
   const watches = new Map<string, { attempt: number; stop: AbortController }>();
   const listeners = new Map<string, Set<() => void>>();
   const deliveryListeners: ((delivery: Delivery) => void)[] = [];
+  const anyListeners = new Set<(runId: string) => void>();
   const endListeners: ((run: EndedRun) => void)[] = [];
   /** Ends what could go on for as long as an image is large. */
   const giveUp = new AbortController();
@@ -120,6 +123,7 @@ export function looker(context: Context, { background = true }: LookerOptions = 
   function after(runId: string, outcome: Outcome): void {
     watch(runId, outcome.done ? undefined : outcome.run);
     for (const callback of listeners.get(runId) ?? []) callback();
+    for (const callback of anyListeners) callback(runId);
   }
 
   /** Follows the exchange of a run under way, so that its fence and result are seen when they are written. */
@@ -164,6 +168,10 @@ export function looker(context: Context, { background = true }: LookerOptions = 
         set.delete(callback);
         if (set.size === 0) listeners.delete(runId);
       };
+    },
+    onAnyChange: (callback) => {
+      anyListeners.add(callback);
+      return () => anyListeners.delete(callback);
     },
     ended,
     onEnd: (callback) => {

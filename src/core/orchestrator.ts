@@ -1,13 +1,16 @@
 import { ErrandError } from '../contract/errors.ts';
+import type { Overview, RunChange } from '../contract/overview.ts';
 import type { Plan, RunView } from '../contract/run.ts';
 import type { RerunRequest, ResolveRequest, RunRequest } from '../contract/run-request.ts';
 import { taskDefinitionSchema } from '../contract/task-definition.ts';
 import { accept, plan, type Accepted, type Asker } from './accept.ts';
 import { amend } from './amend.ts';
+import { changeFeed } from './change-feed.ts';
 import { instant } from './clock.ts';
 import type { Context } from './context.ts';
 import { definitions, type Definitions } from './definitions.ts';
 import { looker, type Looker, type LookerOptions } from './looker.ts';
+import { overview, type OverviewQuery } from './overview.ts';
 import type { RunFilter } from './ports/storage.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import type { Earlier } from './resolve-request.ts';
@@ -50,6 +53,10 @@ export interface Orchestrator {
   waitForEnd(runId: string, ms: number, signal: AbortSignal): Promise<RunRecord>;
   /** Calls back when the run may have changed in this process, until the returned function is called. Changes by other processes go unnoticed. */
   onChange(runId: string, callback: () => void): () => void;
+  /** Calls back with changes of any run, also those that other processes make; see {@link changeFeed}. */
+  listen(callback: (changes: readonly RunChange[]) => void): Promise<() => void>;
+  /** How things stand, from the latest runs. */
+  overview(query: OverviewQuery): Promise<Overview>;
   /** Calls back with each run whose end this process has recorded: once per run, among all processes. */
   onEnd(callback: (run: EndedRun) => void): void;
   /** Calls back with each webhook that this process has tried to deliver, as it is after that. */
@@ -76,6 +83,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
   const { storage, artifacts, queue, driver, clock, logger, policy } = context;
   const tasks = definitions(artifacts, driver, clock);
   const looks: Looker = looker(context, options);
+  const feed = changeFeed(context, looks.onAnyChange);
   const closing = new AbortController();
   const loops: Promise<void>[] = [];
 
@@ -176,8 +184,8 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       await looks.wake(runId);
       return run;
     },
-    resolve: (runId, { outcome, note }, by) =>
-      changed(runId, (run) => {
+    resolve: async (runId, { outcome, note }, by) => {
+      const resolved = await changed(runId, (run) => {
         if (run.state !== 'lost')
           throw new ErrandError(
             'runNotLost',
@@ -185,7 +193,11 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
             { runId },
           );
         return { ...run, resolution: { outcome, note, by, at: instant(clock.now()) } };
-      }),
+      });
+      // There is nothing to do, but whoever listens is told.
+      await looks.look(runId);
+      return resolved;
+    },
     get,
     list: (filter, page) => storage.listRuns(filter, page),
     view: async (run) => {
@@ -205,6 +217,8 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
       }
     },
     onChange: (runId, callback) => looks.onChange(runId, callback),
+    listen: feed.listen,
+    overview: (query) => overview(context, tasks, query),
     onEnd: (callback) => looks.onEnd(callback),
     onDelivery: (callback) => looks.onDelivery(callback),
     start: async () => {

@@ -4,6 +4,7 @@ import type { Orchestrator } from '../core/orchestrator.ts';
 import type { ArtifactStore } from '../core/ports/artifact-store.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { Callers, Principal } from './api-keys.ts';
+import type { Dashboard } from './dashboard.ts';
 
 export interface AppOptions {
   orchestrator: Orchestrator;
@@ -17,6 +18,8 @@ export interface AppOptions {
   version: string;
   /** Without keys everybody who reaches the app may do everything, and only requests from this machine are taken. */
   keys?: Callers | undefined;
+  /** Served at `/` where it is given. Its files are open to all: what they show comes from the API, which asks for a key. */
+  dashboard?: Dashboard | undefined;
   /** Once it aborts, requests are answered with `shuttingDown` and event streams end. */
   closing?: AbortSignal | undefined;
   /** How long one event stream may last, in seconds; it then ends with `retry:` and the reader comes back. Without it, until the run has ended. */

@@ -3,6 +3,7 @@ import { ErrandError } from '../contract/errors.ts';
 import { routes, type Route } from '../contract/routes.ts';
 import type { AppEnv, AppOptions } from './app-options.ts';
 import { requireScope } from './auth.ts';
+import { changeHandlers } from './changes.ts';
 import { guardHost } from './guard-host.ts';
 import type { Handlers, RouteName } from './handlers.ts';
 import { logHandlers } from './logs.ts';
@@ -10,6 +11,7 @@ import { mcpHandlers } from './mcp.ts';
 import { httpMetrics } from './metrics.ts';
 import { operationHandlers } from './operations.ts';
 import { outputHandlers } from './outputs.ts';
+import { overviewHandlers } from './overview.ts';
 import { problemResponse } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { runHandlers } from './runs.ts';
@@ -20,7 +22,7 @@ import { taskHandlers } from './tasks.ts';
 
 /** The API as one `fetch(Request)`. Every address of the route table has its handler here, and no other is served: each is let in by its scope. */
 export function createApp(options: AppOptions): Hono<AppEnv> {
-  const { keys, closing, logger } = options;
+  const { keys, closing, dashboard, logger } = options;
   const metrics = httpMetrics(options);
   const app = new Hono<AppEnv>();
   const handlers: Handlers = {
@@ -30,6 +32,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     ...taskHandlers(options),
     ...taskVersionHandlers(options),
     ...scheduleHandlers(options),
+    ...overviewHandlers(options),
+    ...changeHandlers(options),
     ...operationHandlers(options, metrics),
     ...mcpHandlers(options, async (request) => app.fetch(request)),
   };
@@ -51,7 +55,10 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
       handlers[name],
     );
   }
-  app.notFound((c) => {
+  app.notFound(async (c) => {
+    const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
+    const page = isRead ? await dashboard?.answer(c.req.raw) : undefined;
+    if (page !== undefined) return page;
     const allowed = methodsOf(c.req.path);
     if (allowed.length === 0)
       throw new ErrandError(

@@ -72,7 +72,9 @@ export async function readBytes(
   let size = 0;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((cause: unknown) => {
+        throw brokenOff(cause);
+      });
       if (late)
         throw new ErrandError(
           'requestTimeout',
@@ -86,6 +88,11 @@ export async function readBytes(
   } finally {
     stopTimer();
   }
+}
+
+/** Whoever sent it has gone away, or its connection has. */
+function brokenOff(cause: unknown): ErrandError {
+  return new ErrandError('malformedRequest', 'the body broke off before its end: send it again', { cause });
 }
 
 function tooLarge(limit: number): ErrandError {

@@ -4,49 +4,32 @@ import type { Exchange } from '../core/ports/artifact-store.ts';
 import type { RunRecord } from '../core/run-record.ts';
 import type { AppEnv, AppOptions } from './app-options.ts';
 import { invalidRequest } from './body.ts';
+import { eventResponse, eventText, quietText } from './event-response.ts';
 import type { Handlers } from './handlers.ts';
-import { logEvents, type LogPosition } from './log-events.ts';
-import { logStream } from './log-stream.ts';
+import { logEvents, type LogEvent, type LogPosition } from './log-events.ts';
 import { query } from './query.ts';
 import { byteRange, type ByteRange } from './range.ts';
 import { visibleRun } from './visible-run.ts';
 
 const chunkBytes = 64 * 1024;
-const defaultHeartbeatMs = 15_000;
 const maximumAttempt = 999;
 
 export function logHandlers(options: AppOptions): Handlers<'getLogs'> {
-  const { orchestrator, artifacts, clock, logger, closing, streamSeconds, heartbeatMs = defaultHeartbeatMs } = options;
+  const { orchestrator, artifacts } = options;
 
   function follow(c: Context<AppEnv>, run: RunRecord, attempt: number | undefined): Response {
     const resumeAt = lastEventId(c.req.raw.headers);
-    const canceled = new AbortController();
-    const signal = AbortSignal.any([canceled.signal, c.req.raw.signal, ...(closing === undefined ? [] : [closing])]);
-    const stopTimer =
-      streamSeconds === undefined ? () => {} : clock.after(streamSeconds * 1000, () => canceled.abort());
-    const events = logEvents(run.id, options, {
-      from: resumeAt ?? { attempt: attempt ?? 1, offset: 0 },
-      resumed: resumeAt !== undefined,
-      heartbeatMs,
-      signal,
-    });
-    const body = logStream(events, {
-      onEnd: () => {
-        stopTimer();
-        canceled.abort();
-      },
-      onError: (error) =>
-        logger.warn(
-          { runId: run.id, requestId: c.get('requestId'), err: error },
-          'an event stream broke off; its reader is told to come back',
-        ),
-    });
-    return new Response(body, {
-      headers: {
-        'Content-Type': 'text/event-stream; charset=utf-8',
-        'Cache-Control': 'no-store',
-        'X-Accel-Buffering': 'no',
-      },
+    return eventResponse(c, options, {
+      events: (signal, heartbeatMs) =>
+        logEvents(run.id, options, {
+          from: resumeAt ?? { attempt: attempt ?? 1, offset: 0 },
+          resumed: resumeAt !== undefined,
+          heartbeatMs,
+          signal,
+        }),
+      toText,
+      isLast: ({ event }) => event === 'end',
+      details: { runId: run.id },
     });
   }
 
@@ -86,6 +69,28 @@ export function logHandlers(options: AppOptions): Handlers<'getLogs'> {
       return wantsEvents && c.req.method !== 'HEAD' ? follow(c, run, attempt) : download(c, run, attempt);
     },
   };
+}
+
+function toText(event: LogEvent): string {
+  switch (event.event) {
+    case 'quiet':
+      return quietText;
+    case 'attempt':
+      return eventText('attempt', { attempt: event.position.attempt }, positionText(event.position));
+    case 'log': {
+      const { position, text } = event;
+      return eventText('log', { attempt: position.attempt, text }, positionText(position));
+    }
+    case 'state':
+    case 'end': {
+      const { event: name, ...data } = event;
+      return eventText(name, data);
+    }
+  }
+}
+
+function positionText({ attempt, offset }: LogPosition): string {
+  return `${attempt}:${offset}`;
 }
 
 function askedRange(c: Context<AppEnv>, size: number): ByteRange | undefined {

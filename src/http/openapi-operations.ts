@@ -2,6 +2,7 @@ import { limits } from '../contract/limits.ts';
 import { runStates } from '../contract/run.ts';
 import { keptVersions } from '../core/versions.ts';
 import type { RouteName } from './handlers.ts';
+import { dashboardOperations } from './openapi-dashboard.ts';
 import { mcpOperation } from './openapi-mcp.ts';
 import {
   bodyErrors,
@@ -287,6 +288,7 @@ export const operations: { [N in RouteName]: OperationDoc } = {
     answers: { 200: { description: 'The caller', content: json('Principal') } },
     errors: [],
   },
+  ...dashboardOperations,
   openapi: {
     summary: 'This document',
     tag: 'operation',

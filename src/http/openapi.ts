@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { quoteSchema, receiptSchema } from '../contract/cost.ts';
 import { errorTable, problemDetailsSchema, type ErrorCode } from '../contract/errors.ts';
 import { principalSchema } from '../contract/principal.ts';
+import { overviewSchema, runChangeSchema } from '../contract/overview.ts';
 import { routes, type Route } from '../contract/routes.ts';
 import {
   attemptSchema,
+  checkSchema,
   planSchema,
   runPageSchema,
   runSchema,
@@ -200,8 +202,11 @@ for (const [id, schema] of Object.entries({
   Webhook: webhookSchema,
   TaskWebhook: taskWebhookSchema,
   Delivery: deliverySchema,
+  Check: checkSchema,
   Quote: quoteSchema,
   Receipt: receiptSchema,
+  Overview: overviewSchema,
+  RunChange: runChangeSchema,
 }))
   named.add(schema, { id });
 

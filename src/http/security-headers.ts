@@ -12,6 +12,11 @@ const headers: readonly (readonly [name: string, value: string])[] = [
 /** Answers are data: no browser should run, frame, guess at or keep them. */
 export const securityHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
-  for (const [name, value] of headers) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
-  if (!c.res.headers.has('Cache-Control')) c.res.headers.set('Cache-Control', 'no-store');
+  secure(c.res.headers);
 };
+
+/** Sets what is not set yet. */
+export function secure(given: Headers): void {
+  for (const [name, value] of headers) if (!given.has(name)) given.set(name, value);
+  if (!given.has('Cache-Control')) given.set('Cache-Control', 'no-store');
+}

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { ErrandError } from '../contract/errors.ts';
+import type { Check, Plan } from '../contract/run.ts';
 import { runRequestSchema } from '../contract/run-request.ts';
 import type { StoredTask } from '../core/definitions.ts';
 import { parameterSchema } from '../core/parameter-schema.ts';
@@ -11,7 +12,7 @@ import type { Handlers } from './handlers.ts';
 import { readPush } from './push.ts';
 import { visibleTask } from './visible-task.ts';
 
-type Names = 'listTasks' | 'getTask' | 'putTask' | 'deleteTask' | 'getTaskSchema' | 'planTask';
+type Names = 'listTasks' | 'getTask' | 'putTask' | 'deleteTask' | 'getTaskSchema' | 'checkTask' | 'planTask';
 
 const planRequestSchema = runRequestSchema.omit({ taskName: true });
 
@@ -70,6 +71,12 @@ export function taskHandlers(options: AppOptions): Handlers<Names> {
     );
   }
 
+  async function plan(c: Context<AppEnv>): Promise<Plan> {
+    const taskName = visibleTask(c);
+    const body = (await readJson(c.req.raw, options)) ?? { value: {}, problems: [] };
+    return orchestrator.plan({ taskName, ...checked(planRequestSchema, body) });
+  }
+
   return {
     listTasks: async (c) => {
       const tasks = await definitions.list(c.req.raw.signal);
@@ -101,10 +108,16 @@ export function taskHandlers(options: AppOptions): Handlers<Names> {
       });
     },
 
-    planTask: async (c) => {
-      const taskName = visibleTask(c);
-      const body = (await readJson(c.req.raw, options)) ?? { value: {}, problems: [] };
-      return c.json(await orchestrator.plan({ taskName, ...checked(planRequestSchema, body) }));
+    checkTask: async (c) => {
+      try {
+        return c.json({ problems: [], plan: await plan(c) } satisfies Check);
+      } catch (error) {
+        if (!(error instanceof ErrandError) || error.code !== 'invalidRequest' || error.problems === undefined)
+          throw error;
+        return c.json({ problems: [...error.problems] } satisfies Check);
+      }
     },
+
+    planTask: async (c) => c.json(await plan(c)),
   };
 }

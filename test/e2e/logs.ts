@@ -87,10 +87,10 @@ export function logsSuite(name: string, open: OpenDoor): void {
       const events: RunEvent[] = [];
       for await (const event of client.events(id)) if (event.event !== 'state') events.push(event);
       expect(events).toEqual([
-        { event: 'attempt', attempt: 1 },
-        { event: 'log', attempt: 1, text: 'try 1\n' },
-        { event: 'attempt', attempt: 2 },
-        { event: 'log', attempt: 2, text: 'try 2\n' },
+        { event: 'attempt', attempt: 1, position: '1:0' },
+        { event: 'log', attempt: 1, text: 'try 1\n', position: '1:6' },
+        { event: 'attempt', attempt: 2, position: '2:0' },
+        { event: 'log', attempt: 2, text: 'try 2\n', position: '2:6' },
         expect.objectContaining({ event: 'end', state: 'succeeded' }),
       ]);
       expect(await (await client.log(id)).text()).toBe('try 2\n');

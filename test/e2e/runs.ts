@@ -246,6 +246,20 @@ export function runsSuite(name: string, open: OpenDoor): void {
       expect(problemsIn(wrong)).toEqual(['/note required', '/outcome notAllowed']);
     });
 
+    test('changes are told as they come, and how things stand by then', async () => {
+      let id: string | undefined;
+      for await (const event of client.changes()) {
+        if (event.event === 'open') id ??= (await client.run({ taskName: 'Fail' })).id;
+        else if (event.change.id === id && event.change.state === 'failed') break;
+      }
+      const { runs, ended, tasks, places } = await client.overview({ hours: 1 });
+      expect(runs).toBeGreaterThan(0);
+      expect(ended.failed).toBeGreaterThan(0);
+      const [latest] = tasks.find(({ taskName }) => taskName === 'Fail')?.runs ?? [];
+      expect(latest).toMatchObject({ id, state: 'failed' });
+      expect(places.length).toBeGreaterThan(0);
+    });
+
     test.each(['0', 'x'.repeat(26), '01arz3ndektsv4rrffq69g5fav', '%2e%2e%2f', "'; drop table runs; --"])(
       'there is no run %s',
       async (id) => {

@@ -184,6 +184,12 @@ export function tasksSuite(name: string, open: OpenDoor): void {
       expect(problemsIn(await call(door.url, '/api/tasks/Planned/plan', { method: 'POST' }))).toEqual([
         '/parameters required',
       ]);
+      // What a form asks while it is filled in: the same verdict, and no failure.
+      const check = (value: string) => client.check({ taskName: 'Planned', parameters: [{ name: 'Name', value }] });
+      expect(await check('abc')).toEqual({ problems: [], plan });
+      expect(await check('abcdef')).toEqual({
+        problems: [expect.objectContaining({ path: '/parameters/0/value', code: 'tooLong' })],
+      });
       expect((await client.list({ task: 'Planned' })).runs).toEqual(before);
     });
 

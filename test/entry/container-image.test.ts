@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { buildDashboard } from '../../scripts/build-dashboard.ts';
 import { dockerClient } from '../../scripts/docker-client.ts';
 import { buildImage, type ImageRecipe } from '../../scripts/image-build.ts';
 import { nodeImage } from '../../scripts/images.ts';
@@ -102,6 +103,7 @@ describeWithDocker('the container image of the orchestrator', () => {
     folder = mkdtempSync(join(tmpdir(), 'errand-image-test-'));
     const dist = join(folder, 'dist');
     execFileSync('tsc', ['--singleThreaded', '-p', 'tsconfig.build.json', '--outDir', dist], { stdio: 'inherit' });
+    await buildDashboard(join(dist, 'web'));
     const base = prebuiltRecipe(folder);
     await buildImage(docker, base, quiet);
     const recipe = orchestratorRecipe(base.tag);
@@ -172,6 +174,9 @@ describeWithDocker('the container image of the orchestrator', () => {
       const log = await container.logs({ stdout: true, stderr: true });
       throw new Error(`the orchestrator did not get healthy: ${log.toString()}`);
     }
+
+    const page = 'fetch("http://127.0.0.1:7070/runs").then((answer) => answer.text()).then(console.log)';
+    expect((await inside(['node', '--eval', page])).output).toContain('<title>Errand</title>');
 
     const errand = ['node', 'dist/src/entry/cli.js'];
     expect(await inside([...errand, 'push', 'examples/hello'])).toMatchObject({ code: 0 });

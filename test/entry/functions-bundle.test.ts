@@ -62,6 +62,10 @@ test('what is loaded late has its names', async () => {
   expect(parts.filter((part) => !part.endsWith(' function'))).toEqual([]);
 });
 
+test('the dashboard lies beside it, where the server of a package has it', async () => {
+  expect(await readFile(join(directory, 'app/dist/web/index.html'), 'utf8')).toContain('<title>Errand</title>');
+});
+
 test('addresses are ours alone, and messages that fail go to the poison queue after five tries', async () => {
   const host = JSON.parse(await readFile(join(directory, 'app/host.json'), 'utf8')) as Record<string, unknown>;
   expect(host).toMatchObject({

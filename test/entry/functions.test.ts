@@ -27,7 +27,7 @@ afterAll(() => harness.close());
 
 const withKey = (path: string) => call(harness.url, path, { headers: { 'x-functions-key': hostKey } });
 
-test('the host is told of three functions, and of nothing that they need before they are called', () => {
+test('the host is told which functions there are, and of nothing that they need before they are called', () => {
   const shown = harness.host.functions.map(({ name, bindings }) => [
     name,
     Object.values(bindings).map(({ type, authLevel, queueName, schedule }) => ({
@@ -41,6 +41,10 @@ test('the host is told of three functions, and of nothing that they need before 
     api: { type: 'httpTrigger', authLevel: 'function' },
     work: { type: 'queueTrigger', queueName: 'errand-work' },
     sweep: { type: 'timerTrigger', schedule: '0 0 * * * *' },
+    dashboard: { type: 'httpTrigger', authLevel: 'anonymous' },
+    dashboardAssets: { type: 'httpTrigger', authLevel: 'anonymous' },
+    dashboardRuns: { type: 'httpTrigger', authLevel: 'anonymous' },
+    dashboardTasks: { type: 'httpTrigger', authLevel: 'anonymous' },
   });
 });
 
@@ -50,6 +54,17 @@ test("the host's key is for the host: with it a caller is let in, and the app ne
   const byQuery = await call(harness.url, `/api/runs?limit=1&code=${hostKey}`);
   expect([byQuery.status, byQuery.json]).toEqual([200, { runs: [] }]);
   expect((await withKey('/api/runs?limit=0')).status).toBe(422);
+});
+
+test('the dashboard is open to all, and leads nowhere else', async () => {
+  for (const path of ['/', '/runs', '/runs/01m4rk0000000000000000000a', '/tasks/Quick', '/assets/no-such.js']) {
+    const { status, headers } = await call(harness.url, path);
+    // Whether it has been built is not what this is about: it is not kept behind the key.
+    expect([path, status]).toEqual([path, expect.toBeOneOf([200, 404])]);
+    expect(headers.get('x-frame-options')).toBe('DENY');
+  }
+  for (const path of ['/api/runs', '/metrics', '/runs/../api/runs', '/tasks/%2e%2e/api/tasks'])
+    expect((await call(harness.url, path)).status).toBe(401);
 });
 
 test('a run is started by the request itself, and ended by the event of its result', async () => {

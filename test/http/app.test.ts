@@ -164,7 +164,8 @@ describe('a key that is for some tasks', () => {
     for (const action of ['cancel', 'rerun'])
       expect((await ask(one.key, `/api/runs/${theirs}/${action}`, { method: 'POST' })).status).toBe(404);
     expect((await ask(one.key, '/api/tasks/Theirs', { method: 'DELETE' })).status).toBe(404);
-    expect((await ask(one.key, '/api/tasks/Theirs/plan', { method: 'POST' })).status).toBe(404);
+    for (const action of ['plan', 'check'])
+      expect((await ask(one.key, `/api/tasks/Theirs/${action}`, { method: 'POST' })).status).toBe(404);
     expect((await start(one.key, 'Theirs')).status).toBe(404);
     expect((await ask(admin.key, '/api/tasks/Theirs')).status).toBe(200);
   });

@@ -48,6 +48,8 @@ const longestFile = 350;
 const clockFile = 'src/core/clock.ts';
 /** The client runs in browsers, apart from the core and its clock. */
 const clientTimerFile = 'src/client/timer.ts';
+/** The dashboard runs in browsers alone, and has its time from here. */
+const webTimeFile = 'web/state/time.ts';
 const environmentFile = 'src/entry/config.ts';
 
 interface Found {
@@ -126,6 +128,12 @@ function importProblem(path: string, specifier: string): string | undefined {
   if (top === 'emulator')
     return relative && !target.startsWith('emulator/') ? `imports ${target}, but shares nothing of ours` : undefined;
 
+  if (top === 'web') {
+    if (!relative)
+      return packageOf(specifier) === 'preact' ? undefined : `imports ${packageOf(specifier)}; web may not`;
+    return /^(?:web|src\/client|src\/contract)\//.test(target) ? undefined : `imports ${target}; web may not`;
+  }
+
   const rule = folders[folder];
   if (rule === undefined) return `lies in src/${folder}, which is no folder of the layout`;
   if (!relative) {
@@ -149,9 +157,9 @@ export function architectureProblems(files: ReadonlyMap<string, string>): string
     const imports = found.imports
       .map((specifier) => importProblem(path, specifier))
       .filter((problem) => problem !== undefined);
-    const inSource = path.startsWith('src/');
+    const inSource = path.startsWith('src/') || path.startsWith('web/');
     // Suites wait for real processes and containers, as the tests do that they are part of.
-    const mayWait = path.startsWith('src/testing/') || path === clientTimerFile;
+    const mayWait = path.startsWith('src/testing/') || path === clientTimerFile || path === webTimeFile;
     const uses = found.uses.filter((use) => inSource && home[use] !== path && !(mayWait && home[use] === clockFile));
     problems.push(...[...imports, ...uses.map((use) => `uses ${use}`)].map((problem) => `${path}: ${problem}`));
   }

@@ -58,6 +58,8 @@ export async function functionsHarness(options: FunctionsHarnessOptions = {}): P
     ERRAND_RESOURCE_GROUP: 'runs',
     ERRAND_AUTH_LEVEL: 'anonymous',
     AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+    // Whatever a request says, no name but that of this machine is ever looked up.
+    ERRAND_WEBHOOK_HOSTS: 'localhost',
     ...options.settings,
   };
   const host = await startFunctionsHost({

@@ -4,9 +4,10 @@ import { systemClock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
 import { apiKeys, apiKeysFileSchema, type ApiKeys } from '../../http/api-keys.ts';
 import { createApp } from '../../http/app.ts';
+import { dashboard } from '../../http/dashboard.ts';
 import { compose, type Errand } from '../compose.ts';
 import type { ServerConfig } from '../config.ts';
-import { packageVersion } from '../package-root.ts';
+import { dashboardDirectory, packageVersion } from '../package-root.ts';
 import { closeOnSignal, startServer } from '../server.ts';
 
 export interface LocalServer {
@@ -28,6 +29,7 @@ export async function localServer(config: ServerConfig, logger: Logger): Promise
     clock: systemClock,
     logger,
     version: packageVersion(),
+    dashboard: dashboard(dashboardDirectory),
     keys,
     closing: closing.signal,
   });

@@ -4,10 +4,11 @@ import type { Logger } from '../../core/logger.ts';
 import type { Orchestrator } from '../../core/orchestrator.ts';
 import type { WorkQueue } from '../../core/ports/work-queue.ts';
 import { createApp } from '../../http/app.ts';
+import { dashboard } from '../../http/dashboard.ts';
 import { azureConfig } from '../azure-config.ts';
 import { composeAzure } from '../compose-azure.ts';
 import type { Environment } from '../config.ts';
-import { packageVersion } from '../package-root.ts';
+import { dashboardDirectory, packageVersion } from '../package-root.ts';
 import { door } from './door.ts';
 import { sweepChain, type SweepChain } from './sweep-chain.ts';
 
@@ -53,6 +54,7 @@ export async function functionsParts(from: Environment, logger: Logger): Promise
     clock: systemClock,
     logger,
     version: packageVersion(),
+    dashboard: dashboard(dashboardDirectory),
     keys,
     streamSeconds,
   });

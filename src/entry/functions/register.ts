@@ -17,12 +17,24 @@ import { toRequest, toResponseInit } from './web-request.ts';
 
 const methods: HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'];
 
+/**
+ * A browser cannot show the host a key for a page. These come before the route of the API, whose first segment is not written out; the first one is the
+ * empty path, which an empty route would not be (https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger).
+ */
+const pageRoutes = {
+  dashboard: '{nothing:maxlength(0)?}',
+  dashboardAssets: 'assets/{*file}',
+  dashboardRuns: 'runs/{*run}',
+  dashboardTasks: 'tasks/{*task}',
+} as const;
+
 /** On the hour. While runs are open, the queue has sweeps in shorter intervals. */
 const hourly = '0 0 * * * *';
 
 /**
- * Registers the three functions: `api` (the whole HTTP API), `work` (wake-ups and events from the queue) and `sweep` (the safety net). Nothing else is
- * loaded or connected before the first call: a host that only wants to know which functions there are has its answer at once.
+ * Registers the functions: `api` (the whole HTTP API), `work` (wake-ups and events from the queue), `sweep` (the safety net), and those of the dashboard
+ * where the host keeps everybody from `api` who has no key. Nothing else is loaded or connected before the first call: a host that only wants to know which
+ * functions there are has its answer at once.
  */
 export function registerFunctions(app: typeof functionsApp, from: Environment): void {
   const logger = functionsLogger(settingOf(from, 'ERRAND_LOG_LEVEL') ?? 'info');
@@ -47,6 +59,11 @@ export function registerFunctions(app: typeof functionsApp, from: Environment): 
       logger.error({ err: error }, 'a request could not be answered');
       return failure(error);
     }
+  }
+
+  async function page(request: HttpRequest): Promise<HttpResponseInit> {
+    const { dashboardPage } = await import('./dashboard-pages.ts');
+    return toResponseInit(await dashboardPage(toRequest(request)));
   }
 
   async function work(entry: unknown): Promise<void> {
@@ -76,12 +93,12 @@ export function registerFunctions(app: typeof functionsApp, from: Environment): 
       logger.within(context, () => handler(input));
 
   app.setup({ enableHttpStream: true });
-  app.http('api', {
-    route: '{*path}',
-    methods,
-    authLevel: settingOf(from, 'ERRAND_AUTH_LEVEL') === 'anonymous' ? 'anonymous' : 'function',
-    handler: within(api),
-  });
+  const authLevel = settingOf(from, 'ERRAND_AUTH_LEVEL') === 'anonymous' ? 'anonymous' : 'function';
+  app.http('api', { route: '{*path}', methods, authLevel, handler: within(api) });
+  if (authLevel === 'function') {
+    for (const [name, route] of Object.entries(pageRoutes))
+      app.http(name, { route, methods: ['GET', 'HEAD'], authLevel: 'anonymous', handler: within(page) });
+  }
   app.storageQueue('work', {
     queueName: settingOf(from, 'ERRAND_QUEUE') ?? defaultQueue,
     // The name of a setting: that of the connection string where there is one, else of the host's own storage, whose identity is ours.

@@ -49,7 +49,14 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'errand-http-')));
   const logger = options.logger ?? silentLogger;
   const config = serverConfig(
-    { PATH: process.env['PATH'], ERRAND_DATA_DIR: directory, ERRAND_DRIVER: 'process', ...options.env },
+    {
+      PATH: process.env['PATH'],
+      ERRAND_DATA_DIR: directory,
+      ERRAND_DRIVER: 'process',
+      // Whatever a request says, no name but that of this machine is ever looked up.
+      ERRAND_WEBHOOK_HOSTS: 'localhost',
+      ...options.env,
+    },
     { driver: 'process' },
   );
   const errand = await compose(

@@ -14,7 +14,10 @@ export interface InvocationRequest {
 
 export interface FunctionMetadata {
   name: string;
-  bindings: Record<string, { type?: string; authLevel?: string; queueName?: string; schedule?: string }>;
+  bindings: Record<
+    string,
+    { type?: string; authLevel?: string; route?: string; queueName?: string; schedule?: string }
+  >;
 }
 
 export interface CoreInvocation {

@@ -64,15 +64,15 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
         binding.type === type ? [{ each, name, binding }] : [],
       ),
     );
-  const [http] = byTrigger('httpTrigger');
-  if (http === undefined) throw new TypeError('the app has no HTTP function');
+  const http = byTrigger('httpTrigger');
+  if (http.length === 0) throw new TypeError('the app has no HTTP function');
   // "localhost" may be an address that the proxy does not listen on.
   const proxyUrl = new URL(proxy);
   proxyUrl.hostname = '127.0.0.1';
   const front = await httpFront({
     port: options.port,
     proxy: proxyUrl,
-    function: http.each,
+    functions: http.map(({ each }) => each),
     key: options.key,
     invoke,
     onError: (error) => logger.error({ err: error }, 'the HTTP function failed'),

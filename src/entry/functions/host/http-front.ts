@@ -8,8 +8,8 @@ export interface HttpFrontOptions {
   port: number;
   /** Where the programming model takes the bodies of requests. */
   proxy: URL;
-  function: Registered;
-  /** Must come with each request where the function is of the level `function`; not asked for unless given, as on a developer's machine. */
+  functions: readonly Registered[];
+  /** Must come with each request for a function of the level `function`; not asked for unless given, as on a developer's machine. */
   key: string | undefined;
   invoke(registered: Registered, invocationId: string, request: InvocationRequest): Promise<unknown>;
   onError(error: unknown): void;
@@ -45,9 +45,10 @@ export async function httpFront(options: HttpFrontOptions): Promise<HttpFront> {
 }
 
 async function answer(options: HttpFrontOptions, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-  const { proxy, function: registered, key, invoke } = options;
-  const [name, binding] = triggerOf(registered);
+  const { proxy, functions, key, invoke } = options;
   const url = new URL(incoming.url ?? '/', 'http://localhost');
+  const registered = functionFor(url.pathname, functions);
+  const [name, binding] = triggerOf(registered);
   if (key !== undefined && binding.authLevel !== 'anonymous') {
     const shown = incoming.headers['x-functions-key'] ?? url.searchParams.get('code');
     if (shown !== key) {
@@ -98,6 +99,17 @@ function brought(forwarded: ReturnType<typeof httpRequest>, outgoing: ServerResp
     });
     forwarded.on('error', (error) => (outgoing.destroyed ? resolve() : reject(error)));
   });
+}
+
+/** A route whose first segment is written out comes before one that takes anything, as in ASP.NET Core; of its constraints only the empty path is known here. */
+function functionFor(path: string, functions: readonly Registered[]): Registered {
+  const [first = ''] = path.slice(1).split('/');
+  const routed = functions.map((registered) => ({ registered, route: triggerOf(registered)[1].route ?? '' }));
+  const found =
+    routed.find(({ route }) => (first === '' ? route.includes(':maxlength(0)') : route.startsWith(`${first}/`))) ??
+    routed.find(({ route }) => route.startsWith('{*'));
+  if (found === undefined) throw new TypeError(`no function of the app has a route for ${path}`);
+  return found.registered;
 }
 
 function triggerOf({ metadata }: Registered): [string, Registered['metadata']['bindings'][string]] {
