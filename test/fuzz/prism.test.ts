@@ -48,9 +48,9 @@ beforeAll(async () => {
   const { driver } = quickRunner();
   const keys = apiKeys([all, limited, ...lacking.values()].map(({ entry }) => entry));
   server = await serverHarness({
-      decorate: (context) => ground.decorate(withStandIns(context, driver)),
-      // A proxy passes on what has ended.
-      app: { keys, closing: closing.signal, streamSeconds: 1 },
+    decorate: (context) => ground.decorate(withStandIns(context, driver)),
+    // A proxy passes on what has ended.
+    app: { keys, closing: closing.signal, streamSeconds: 1 },
     server: { headersMs: 1_000 },
   });
   open = await serverHarness();
