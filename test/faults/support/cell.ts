@@ -20,15 +20,16 @@ export interface CellOptions extends Pick<LocalWorldOptions, 'variant' | 'policy
   rounds?: number;
   patienceMs?: number;
   restMs?: number;
+  mostInARow?: number;
 }
 
 /** Runs the scenario of a cell in a world of its own. */
 export async function runCell(
   open: OpenWorld,
   { kinds, ports, schedule, seed }: Cell,
-  { rounds = 1, patienceMs = 90_000, restMs = 20_000, ...how }: CellOptions = {},
+  { rounds = 1, patienceMs = 90_000, restMs = 20_000, mostInARow, ...how }: CellOptions = {},
 ): Promise<ScenarioReport> {
-  const world = await open({ ...how, injector: injector({ seed, schedule, kinds, ports }) });
+  const world = await open({ ...how, injector: injector({ seed, schedule, kinds, ports, mostInARow }) });
   try {
     return await runScenario(world, { rounds, patienceMs, restMs });
   } finally {

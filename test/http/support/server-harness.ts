@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Hono } from 'hono';
 
 import { createClient, type Client } from '../../../src/client/client.ts';
-import { systemClock } from '../../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { silentLogger, type Logger } from '../../../src/core/logger.ts';
 import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
@@ -36,6 +36,8 @@ export interface HarnessOptions {
   apiKey?: string;
   /** Puts something between the core and its ports. */
   decorate?: ComposeOptions['decorate'];
+  /** Of the orchestrator and what it stands on. */
+  clock?: Clock;
   /** Gives the app something else than what compose made. */
   replace?: (options: AppOptions) => AppOptions;
 }
@@ -50,6 +52,7 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
   );
   const errand = await compose(config, {
     logger,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.decorate === undefined ? {} : { decorate: options.decorate }),
   });
   const closing = new AbortController();
