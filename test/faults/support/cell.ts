@@ -1,4 +1,4 @@
-import { injector, type FaultKind, type Schedule } from './injector.ts';
+import { faultKinds, injector, schedules, type FaultKind, type Schedule } from './injector.ts';
 import { describeBreach } from '../../promise/check-promise.ts';
 import { controlTries, type Control } from './controls.ts';
 import { runScenario, type ScenarioReport } from './scenario.ts';
@@ -40,6 +40,16 @@ export async function runCell(
 /** As it is printed, and as `--only` takes it. */
 export function describeCell(place: string, { kinds, ports, schedule }: Cell): string {
   return `${place} ${ports?.join('+') ?? 'everywhere'} ${kinds.length > 2 ? 'all' : kinds.join('+')} ${schedule}`;
+}
+
+/** The cell of a name that {@link describeCell} gave, without its place. */
+export function readCell(name: string, seed: number): Cell {
+  const [where = '', what = '', when] = name.split(' ');
+  const kinds = faultKinds.filter((kind) => what === 'all' || what.split('+').includes(kind));
+  const schedule = schedules.find((each) => each === when);
+  if (kinds.length === 0 || schedule === undefined)
+    throw new Error(`"${name}" is no scenario: it must read like "storage reset half" or "everywhere all first"`);
+  return { kinds, ports: where === 'everywhere' ? undefined : where.split('+'), schedule, seed };
 }
 
 /** Runs the cell of a broken variant, with one seed after the other, until it is caught; answers with what was found last. */

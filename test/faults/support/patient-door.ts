@@ -3,15 +3,18 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 
 import { pause } from '../../crash/support/processes.ts';
+import type { Acceptance } from '../../promise/evidence.ts';
 
 export interface PatientDoor {
   url: string;
+  /** What was answered with a run that was accepted. */
+  acceptances: readonly Acceptance[];
   close(): Promise<void>;
 }
 
 /** Answers that say: the same request may succeed later. */
 const later = new Set([503, 507]);
-const mostTries = 200;
+const mostTries = 1_000;
 const longestPauseMs = 50;
 
 /** Headers that belong to one connection. */
@@ -24,6 +27,7 @@ const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding', 'cont
  */
 export async function patientDoor(target: string): Promise<PatientDoor> {
   const closing = new AbortController();
+  const acceptances: Acceptance[] = [];
   let keys = 0;
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -63,12 +67,17 @@ export async function patientDoor(target: string): Promise<PatientDoor> {
       });
       if (whole === undefined) continue;
       const length = answer.headers.get('content-length');
-      outgoing.writeHead(answer.status, {
-        ...given,
-        ...(method === 'HEAD' && length !== null ? { 'content-length': length } : {}),
-      });
+      if (length !== null) given['content-length'] = method === 'HEAD' ? length : String(whole.byteLength);
+      if (answer.status === 202) accepted(Buffer.from(whole), headers['idempotency-key']);
+      outgoing.writeHead(answer.status, given);
       return void outgoing.end(Buffer.from(whole));
     }
+  }
+
+  /** A cancel is answered with 202 as well: that run is known already. */
+  function accepted(body: Buffer, key: string | undefined): void {
+    const { id } = JSON.parse(body.toString()) as { id: string };
+    acceptances.push({ runId: id, key });
   }
 
   const server = createServer((incoming, outgoing) => {
@@ -79,6 +88,7 @@ export async function patientDoor(target: string): Promise<PatientDoor> {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    acceptances,
     close: async () => {
       closing.abort();
       server.closeAllConnections();
