@@ -8,7 +8,7 @@ import {
   type RequestOptions,
   type ServerResponse,
 } from 'node:http';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import type { Fault, FaultKind, Injector } from './injector.ts';
 import type { Wire } from './wires.ts';
@@ -169,16 +169,6 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-  });
-  server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
-    const onward = connect(
-      upstream.socketPath === undefined ? { port: Number(upstream.port) } : { path: upstream.socketPath },
-    );
-    const lines = incoming.rawHeaders.flatMap((name, at, all) => (at % 2 === 0 ? [`${name}: ${all[at + 1]}`] : []));
-    onward.write(`${incoming.method} ${incoming.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
-    onward.write(head);
-    onward.on('error', () => socket.destroy());
-    socket.pipe(onward).pipe(socket);
   });
   if (options.socketPath === undefined) server.listen(0, '127.0.0.1');
   else server.listen(options.socketPath);
