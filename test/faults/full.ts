@@ -80,6 +80,7 @@ async function inLanes(stage: Stage, cells: readonly Cell[], counts: Counts): Pr
 
 async function runOne(stage: Stage, cell: Cell, counts: Counts): Promise<void> {
   const name = `${describeCell(stage.name, cell)} (seed ${cell.seed})`;
+  const start = performance.now();
   const report = await runCell(stage.open, cell, stage.options).catch((error: unknown) => {
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { breaches: [{ invariant: 'tidy', what } satisfies Breach], runs: 0, counts: new Map<string, number>() };
@@ -96,7 +97,10 @@ async function runOne(stage: Stage, cell: Cell, counts: Counts): Promise<void> {
     failures.push(`${name}: ${describeBreach(breach)}`);
     log(`${name}: ${describeBreach(breach)}`);
   }
-  if (total.scenarios % 20 === 0) log(`${total.scenarios} scenarios, ${total.faults} faults, ${minutes()} min`);
+  const seconds = ((performance.now() - start) / 1_000).toFixed(0);
+  log(
+    `${name}: ${report.runs} runs, ${seconds} s; ${total.scenarios} scenarios, ${total.faults} faults, ${minutes()} min`,
+  );
 }
 
 async function runE2e(seed: number, wanted: string | undefined): Promise<void> {
@@ -117,11 +121,10 @@ async function runE2e(seed: number, wanted: string | undefined): Promise<void> {
 }
 
 async function runProcessFaults(seed: number): Promise<void> {
-  let scenarios = 0;
   const { lines, failures: found, ...figures } = await processFaults({ seed, log });
   for (const line of lines) say(`process   ${line}`);
-  scenarios += lines.length;
-  total.scenarios += scenarios;
+  // One line for each.
+  total.scenarios += lines.length;
   total.faults += figures.faults;
   total.runs += figures.runs;
   total.lost += figures.lost;

@@ -18,6 +18,7 @@ export type OpenWorld = (options: Pick<LocalWorldOptions, 'injector' | 'variant'
 
 export interface CellOptions extends Pick<LocalWorldOptions, 'variant' | 'policy'> {
   rounds?: number;
+  faultyMs?: number;
   patienceMs?: number;
   restMs?: number;
   mostInARow?: number;
@@ -27,11 +28,11 @@ export interface CellOptions extends Pick<LocalWorldOptions, 'variant' | 'policy
 export async function runCell(
   open: OpenWorld,
   { kinds, ports, schedule, seed }: Cell,
-  { rounds = 1, patienceMs = 90_000, restMs = 20_000, mostInARow, ...how }: CellOptions = {},
+  { rounds = 1, faultyMs = 60_000, patienceMs = 90_000, restMs = 20_000, mostInARow, ...how }: CellOptions = {},
 ): Promise<ScenarioReport> {
   const world = await open({ ...how, injector: injector({ seed, schedule, kinds, ports, mostInARow }) });
   try {
-    return await runScenario(world, { rounds, patienceMs, restMs });
+    return await runScenario(world, { rounds, faultyMs, patienceMs, restMs });
   } finally {
     await world.close();
   }

@@ -4,15 +4,14 @@ import { faultKinds, schedules, type FaultKind } from './injector.ts';
 /** Which kinds of faults each port (or wire) of a place knows. */
 export type PlaceFaults = Readonly<Record<string, readonly FaultKind[]>>;
 
-/** Every kind at every port by every schedule, and all of them together. */
-export function cellsOf(faults: PlaceFaults, seed: number): Cell[] {
-  const single = Object.entries(faults).flatMap(([port, kinds]) =>
-    kinds.flatMap((kind) => schedules.map((schedule): Cell => ({ kinds: [kind], ports: [port], schedule, seed }))),
+/** Every kind at every port apart from the others, where it is met first. */
+export function cellsApart(faults: PlaceFaults, seed: number): Cell[] {
+  return Object.entries(faults).flatMap(([port, kinds]) =>
+    kinds.map((kind): Cell => ({ kinds: [kind], ports: [port], schedule: 'first', seed })),
   );
-  return [...single, ...together(seed)];
 }
 
-/** Every kind on all wires at once by every schedule, and all of them together. */
+/** Every kind everywhere at once by every schedule, and all of them together. */
 export function cellsAcross(faults: PlaceFaults, seed: number): Cell[] {
   const possible = new Set(Object.values(faults).flat());
   const single = [...possible].flatMap((kind) =>

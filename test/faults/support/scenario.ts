@@ -20,7 +20,9 @@ export interface ScenarioReport {
 export interface ScenarioOptions {
   /** Each task is asked for so often. */
   rounds: number;
-  /** How long all runs may take to come to rest, in milliseconds. */
+  /** How long things go wrong at most, in milliseconds. */
+  faultyMs: number;
+  /** How long all runs may take to come to rest, while things go wrong and after, in milliseconds. */
   patienceMs: number;
   /** How long what is left on the platform may take to go after that. */
   restMs: number;
@@ -32,7 +34,7 @@ const mostRepeats = 200;
 /** Asks for every task under faults, waits until all has come to rest, and holds what is left against the promise. */
 export async function runScenario(
   world: World,
-  { rounds, patienceMs, restMs }: ScenarioOptions,
+  { rounds, faultyMs, patienceMs, restMs }: ScenarioOptions,
 ): Promise<ScenarioReport> {
   const { orchestrator, plain, injector } = world;
   const acceptances: Acceptance[] = [];
@@ -86,6 +88,7 @@ export async function runScenario(
   }
 
   injector.start();
+  const healing = setTimeout(injector.stop, faultyMs);
   const asked = await Promise.allSettled([...wanted.map(ask), author()]);
   for (const outcome of asked)
     if (outcome.status === 'rejected')
@@ -94,6 +97,7 @@ export async function runScenario(
     const { runs } = await plain.storage.listRuns({}, { limit: 200 });
     return runs.length >= wanted.length && runs.every(({ open }) => !open);
   });
+  clearTimeout(healing);
   injector.stop();
   // What a late answer left behind is the sweep's, after its grace.
   await until(restMs, async () => (await world.left()).length === 0);
