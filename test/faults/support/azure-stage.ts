@@ -79,7 +79,7 @@ export async function azureStage(): Promise<AzureStage> {
       { ...config, policy: { ...faultPolicy, ...policy } },
       {
         logger: silentLogger,
-        clock: impatient(4_000),
+        clock: impatient(15_000),
         decorate: (context) => {
           const { above = same, below = same } = variant;
           const driver = shortAzureDriver(setting, context);

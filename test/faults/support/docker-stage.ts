@@ -54,7 +54,7 @@ export function dockerStage(dockerHost: string): OpenWorld {
       { ...config, policy: { ...faultPolicy, ...policy } },
       {
         logger: silentLogger,
-        clock: impatient(8_000),
+        clock: impatient(30_000),
         decorate: (context) => {
           plain = context;
           const { above = same, below = same } = variant;

@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts';
 import { azureWires, dockerWire } from './wires.ts';
 
 /** Half of all calls fail in some scenarios: what has not come to its end in the first time has to in the second. */
-const patient = { rounds: 1, faultyMs: 45_000, patienceMs: 300_000, restMs: 60_000 };
+const patient = { rounds: 1, faultyMs: 30_000, patienceMs: 300_000, restMs: 60_000 };
 
 /** Clients of Azure try again by themselves: with fewer failures in a row the core would never hear of one. */
 const mostInARow = 5;
@@ -46,7 +46,7 @@ export const stages: Readonly<Record<string, () => Promise<Stage>>> = {
       cells: (seed) => cellsAcross(faults, seed),
       open: dockerStage(dockerHost),
       close: async () => undefined,
-      lanes: 4,
+      lanes: 3,
       options: patient,
     };
   },
