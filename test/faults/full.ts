@@ -20,7 +20,7 @@ interface Only {
 const wantedFaults = 5_000;
 const leastOfACell = 20;
 /** A cell that has fewer gets so many more scenarios of its own at most. */
-const mostMore = 8;
+const mostMore = 20;
 const e2eLanes = 3;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

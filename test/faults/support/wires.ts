@@ -32,7 +32,7 @@ const all: readonly FaultKind[] = [
 ];
 const never = (): boolean => false;
 
-/** One path is one thing: an entity, a blob, a queue. Queries differ in what they ask of it. */
+/** One path is one thing: an entity, a blob, a queue, a container group. Queries differ in what they ask of it. */
 const byPath: Wire['describe'] = (method, url) => {
   const { pathname, searchParams } = new URL(url, 'http://wire');
   const detail = ['comp', 'restype'].flatMap((name) => searchParams.get(name) ?? []);
@@ -81,7 +81,10 @@ export const azureWires = {
       throttled: { status: 429, headers: later, body: arm('TooManyRequests') },
       unavailable: { status: 503, headers: later, body: arm('ServiceUnavailable') },
     },
-    describe: byPath,
+    describe: (method, url) => {
+      const { method: what, subject = '' } = byPath(method, url);
+      return { method: what, subject: subject.replace(/-\d+$/, '') };
+    },
     // A group, or the list of them: what it answers may have been overtaken.
     mayBeStale: (url) => /\/containerGroups(?:\/[^/?]+)?(?:\?|$)/.test(url),
     isStream: never,
@@ -103,7 +106,9 @@ export const dockerWire: Wire = {
     const { pathname } = new URL(url, 'http://engine');
     const [, first = '', second = '', third = ''] = pathname.replace(/^\/v[\d.]+/, '').split('/');
     const isOne = first === 'containers' && second !== 'create' && second !== 'json';
-    return { method: `${method} ${first} ${isOne ? third : second}`, subject: isOne ? second : '' };
+    // What all attempts of a run have in common; an id says nothing of it.
+    const subject = isOne && !/^[0-9a-f]{64}$/.test(second) ? second.replace(/-\d+$/, '') : '';
+    return { method: `${method} ${first} ${isOne ? third : second}`, subject };
   },
   // The list comes from a snapshot that the engine renews; a container that is asked for is read anew.
   mayBeStale: (url) => /\/containers\/json/.test(url),
