@@ -105,6 +105,14 @@ describe('a proxy on a wire', () => {
     expect([await ask(), await ask(), await ask()]).toEqual(['200 answer 1', 'no answer', '200 answer 2']);
   });
 
+  test('breaks off no answer that is nothing but its head: half of it would be a whole one that is wrong', async () => {
+    for (const kind of ['reset', 'halfOpen'] as const) {
+      next = { kind, coin: kind === 'reset' ? 0.2 : 0.8 };
+      expect(await ask('HEAD')).toBe('no answer');
+    }
+    expect(asked).toHaveLength(2);
+  });
+
   test('answers with what was true before', async () => {
     await ask();
     await ask();

@@ -133,13 +133,13 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
         if (isDone) await carriedOut(asked);
         return breakLater(socket);
       case 'reset':
-        if (isDone) giveHalf(await carriedOut(asked), outgoing);
+        if (isDone) giveHalf(asked, await carriedOut(asked), outgoing);
         return reset(socket);
       case 'halfOpen':
         // In the middle of an answer, or after it: then the next request meets silence.
         dead.add(socket);
         if (fault.coin < 0.5 && outgoing.shouldKeepAlive) return give(await carriedOut(asked), outgoing);
-        if (!wire.isStream(asked.url)) giveHalf(await carriedOut(asked), outgoing);
+        if (!wire.isStream(asked.url)) giveHalf(asked, await carriedOut(asked), outgoing);
         return breakLater(socket);
       case 'duplicate':
         await carriedOut(asked);
@@ -194,8 +194,9 @@ function give({ status, headers, body }: Answer, outgoing: ServerResponse): void
   outgoing.writeHead(status, { ...kept, ...(hasNone ? {} : { 'content-length': body.length }) }).end(body);
 }
 
-/** The head, which promises more than comes. */
-function giveHalf({ status, headers, body }: Answer, outgoing: ServerResponse): void {
+/** The head, which promises more than comes. Where an answer is nothing but its head there is no half: nothing comes then. */
+function giveHalf({ method }: Asked, { status, headers, body }: Answer, outgoing: ServerResponse): void {
+  if (method === 'HEAD' || status === 204 || status === 304) return;
   const { 'transfer-encoding': _, ...kept } = headers;
   outgoing.writeHead(status, { ...kept, 'content-length': body.length + 1 });
   outgoing.flushHeaders();

@@ -99,8 +99,8 @@ export async function runScenario(
   });
   clearTimeout(healing);
   injector.stop();
-  // What a late answer left behind is the sweep's, after its grace.
-  await until(restMs, async () => (await world.left()).length === 0);
+  // What a late answer or a failed call left behind is the sweep's, after its grace.
+  await until(restMs, () => isTidy(world));
 
   const { executions, overlaps } = executionsIn(world.notes, tasks);
   const { runs } = await plain.storage.listRuns({}, { limit: 200 });
@@ -121,6 +121,14 @@ export async function runScenario(
     left: await world.left(),
   });
   return { breaches: [...problems, ...kept], runs: runs.length, counts: injector.counts, repeats };
+}
+
+async function isTidy({ plain: { storage }, left }: World): Promise<boolean> {
+  const [open, slots] = await Promise.all([
+    storage.openRuns({ limit: 1 }),
+    storage.slotEntries({ before: '~', limit: 1 }),
+  ]);
+  return open.length === 0 && slots.length === 0 && (await left()).length === 0;
 }
 
 function isUnderWay(run: RunRecord | undefined): boolean {
