@@ -14,9 +14,10 @@ interface StreamPart {
 /** Everything that one connection brings, from a place on: the text, and the events' ids. */
 async function readStream({ url, isRough }: Door, id: string, lastEventId?: string): Promise<StreamPart> {
   const headers: Record<string, string> = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId };
+  const isEnough = (answer: string): boolean => isRough !== true || answer.includes('event: end\n');
   let text: string;
   do ({ text } = await call(url, `/api/runs/${id}/logs?follow`, { headers }));
-  while (isRough === true && !text.includes('event: end\n'));
+  while (!isEnough(text));
   const messages = text.split('\n\n').filter((message) => message.startsWith('event: '));
   const fields = messages.map((message) => ({
     name: /^event: (.*)$/m.exec(message)?.[1] ?? '',

@@ -57,8 +57,13 @@ async function runPart(wanted: readonly string[], file: string): Promise<E2eOutc
     process.execPath,
     [
       join(packageRoot, 'node_modules', 'vitest', 'vitest.mjs'),
-      ...['run', '--config', 'vitest.stress.config.ts', '--reporter=json', `--outputFile=${file}.json`],
-      ...[`--testTimeout=${testMs}`, `--hookTimeout=${testMs}`, 'test/faults/e2e.test.ts'],
+      'run',
+      'test/faults/e2e.test.ts',
+      '--config=vitest.stress.config.ts',
+      '--reporter=json',
+      `--outputFile=${file}.json`,
+      `--testTimeout=${testMs}`,
+      `--hookTimeout=${testMs}`,
     ],
     {
       cwd: packageRoot,

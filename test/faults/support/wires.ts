@@ -1,4 +1,4 @@
-import type { Call, FaultKind } from './injector.ts';
+import { faultKinds, type Call, type FaultKind } from './injector.ts';
 
 interface Refusal {
   status: number;
@@ -20,16 +20,7 @@ export interface Wire {
   isStream(url: string): boolean;
 }
 
-const all: readonly FaultKind[] = [
-  'failBefore',
-  'doneButFailed',
-  'throttled',
-  'unavailable',
-  'silence',
-  'reset',
-  'halfOpen',
-  'duplicate',
-];
+const all: readonly FaultKind[] = faultKinds.filter((kind) => kind !== 'staleRead');
 const never = (): boolean => false;
 
 /** One path is one thing: an entity, a blob, a queue, a container group. Queries differ in what they ask of it. */
@@ -75,7 +66,7 @@ export const azureWires = {
   queue: { name: 'queue', words: xml, ...storage },
   arm: {
     name: 'arm',
-    kinds: [...all, 'staleRead'],
+    kinds: faultKinds,
     words: {
       failed: { status: 504, headers: json, body: arm('GatewayTimeout') },
       throttled: { status: 429, headers: later, body: arm('TooManyRequests') },
@@ -96,7 +87,7 @@ const engine = JSON.stringify({ message: 'as told' });
 /** What stands between a client and an engine that is not on its own machine speaks for it. */
 export const dockerWire: Wire = {
   name: 'docker',
-  kinds: [...all, 'staleRead'],
+  kinds: faultKinds,
   words: {
     failed: { status: 504, headers: json, body: engine },
     throttled: { status: 429, headers: later, body: engine },
