@@ -66,7 +66,7 @@ export async function runScenario(
     // A client that never got its answer asks once more.
     acceptances.push({ runId: await accept(), key });
     if (task !== 'cancelRunning') return;
-    await until(patienceMs, async () => isUnderWay(await plain.storage.getRun(runId)));
+    await until(patienceMs, async () => isUnderWay(await again(() => plain.storage.getRun(runId))));
     // It is looked at while it runs, too.
     await pause(1_000);
     await again(() => orchestrator.cancel(runId, 'tester'));
@@ -94,13 +94,13 @@ export async function runScenario(
     if (outcome.status === 'rejected')
       problems.push({ invariant: 'I1', what: `a client was refused for good: ${String(outcome.reason)}` });
   await until(patienceMs, async () => {
-    const { runs } = await plain.storage.listRuns({}, { limit: 200 });
+    const { runs } = await again(() => plain.storage.listRuns({}, { limit: 200 }));
     return runs.length >= wanted.length && runs.every(({ open }) => !open);
   });
   clearTimeout(healing);
   injector.stop();
   // What a late answer or a failed call left behind is the sweep's, after its grace.
-  await until(restMs, () => isTidy(world));
+  await until(restMs, () => again(() => isTidy(world)));
 
   const { executions, overlaps } = executionsIn(world.notes, tasks);
   const { runs } = await plain.storage.listRuns({}, { limit: 200 });
