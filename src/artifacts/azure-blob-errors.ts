@@ -35,13 +35,18 @@ export async function unlessNotFound<T>(work: Promise<T>): Promise<T | undefined
   }
 }
 
-/** What Blob storage said, in our own words. Errors of other kinds come back as they are. */
+/** What Blob storage said, in our own words. Errors of other kinds come back as they are. Not for what the caller has aborted. */
 export function blobError(error: unknown, endpoint: string): unknown {
   if (!(error instanceof Error) || error instanceof ErrandError) return error;
   if (isIdentityError(error))
     return unavailable(
       error,
       `No token for Blob storage could be had: ${firstLine(error)}. Check the identity that Errand runs with (errand doctor says which)`,
+    );
+  if (isBrokenOff(error))
+    return unavailable(
+      error,
+      `Blob storage at ${endpoint} broke off in the middle of an answer (${firstLine(error)}). Check the network between; Errand tries again by itself`,
     );
   if (!isRestError(error)) return error;
   const code = azureCodeOf(error);
@@ -80,6 +85,11 @@ function whyForbidden(code: string | undefined): string {
     default:
       return roles;
   }
+}
+
+/** A download whose connection is lost ends with the SDK's error for an abort; who asked for one has its reason before it comes to this. */
+function isBrokenOff(error: Error): boolean {
+  return error.name === 'AbortError' || error.message.startsWith('Data corruption failure');
 }
 
 /** Errors of the identity library, by its names for them. */

@@ -184,23 +184,23 @@ function decideRunning(run: RunningRun, seen: Seen, now: number, policy: Policy)
     case 'absent':
     case 'foreign':
       return { do: 'settle', lost: { reason: 'vanished', message: 'the container is gone and left no result' } };
-    case 'created':
-      return {
-        do: 'settle',
-        lost: { reason: 'noResult', message: 'the fence was taken, but the container was never started' },
-      };
     case 'exited':
       return { do: 'settle', lost: whyNoResult(seen.container, seen.result) };
     // User code has started, whatever the platform says of the creation: it may be running still.
+    case 'created':
     case 'pending':
     case 'refused':
     case 'noCapacity':
     case 'running': {
       if (run.stop === undefined) return { do: 'wait', until: next };
       const sentUntil = run.stop.sentUntil === undefined ? now : fromInstant(run.stop.sentUntil);
-      return sentUntil > now
-        ? { do: 'wait', until: sentUntil }
-        : { do: 'stop', graceSeconds: run.definition.timeouts.graceSeconds };
+      if (sentUntil > now) return { do: 'wait', until: sentUntil };
+      if (seen.container.state === 'created' && run.stop.sentUntil !== undefined)
+        return {
+          do: 'settle',
+          lost: { reason: 'noResult', message: 'the fence was taken, but the container was never started' },
+        };
+      return { do: 'stop', graceSeconds: run.definition.timeouts.graceSeconds };
     }
   }
 }

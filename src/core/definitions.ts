@@ -21,7 +21,10 @@ export interface Definitions {
   /** Throws `taskNotFound`, or `invalidDefinition` where a file was put there by hand that is none. */
   load(taskName: string, signal?: AbortSignal): Promise<StoredTask>;
   list(signal?: AbortSignal): Promise<TaskSummary[]>;
-  /** Stores definition and, where given, executable. Throws `invalidDefinition`, `executableMissing`, `preconditionFailed`. */
+  /**
+   * Stores definition and, where given, executable. Repeated with the same content it succeeds again, whatever `ifMatch` says. Throws `invalidDefinition`, `executableMissing`,
+   * `preconditionFailed`.
+   */
   store(
     taskName: string,
     document: unknown,
@@ -113,6 +116,10 @@ export function definitions(
           problems,
         });
       const { scriptName } = definition;
+      const file = fileName(taskName);
+      const text = Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+      if (ifMatch !== undefined && (await meetsCondition(file, text, ifMatch, signal)) === undefined)
+        throw changed(taskName);
       // The executable goes first: a definition must never name one that is not there.
       if (executable !== undefined) await artifacts.put(scriptName, executable, { signal });
       const there = await artifacts.describe(scriptName, { signal });
@@ -121,9 +128,10 @@ export function definitions(
           'executableMissing',
           `there is no executable ${scriptName} yet: send it along with the definition`,
         );
-      const text = Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
-      const info = await artifacts.put(fileName(taskName), text, { ifMatch, signal });
-      if (info === false) throw changed(taskName);
+      const info =
+        (await artifacts.put(file, text, { ifMatch, signal })) ||
+        (ifMatch === undefined ? undefined : await meetsCondition(file, text, undefined, signal));
+      if (info === undefined) throw changed(taskName);
       const stored: StoredTask = { definition, document, etag: info.etag };
       cache.set(taskName, stored);
       // Last, so that a version is what the task has been. Where this is cut off, the next push of the same keeps it.
@@ -148,6 +156,21 @@ export function definitions(
     const found = await artifacts.get(scriptName, { signal });
     if (found !== undefined && !found.unchanged) return found.body;
     throw new ErrandError('executableMissing', `the executable ${scriptName} is not there: push the task again`);
+  }
+
+  /**
+   * Facts of the stored definition where it is the version that its author has seen, or is already what is to be stored: whoever did not get the answer
+   * sends the request again, and may be told that it has succeeded (RFC 9110, 13.1.1).
+   */
+  async function meetsCondition(
+    file: string,
+    body: Buffer,
+    seen: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<ArtifactInfo | undefined> {
+    const found = await artifacts.get(file, { signal });
+    if (found === undefined || found.unchanged) return undefined;
+    return found.info.etag === seen || body.equals(found.body) ? found.info : undefined;
   }
 
   async function isNamed(script: string, signal?: AbortSignal): Promise<boolean> {

@@ -26,10 +26,9 @@ export function uncountedRetryAt(run: RunRecord, now: number, policy: Policy): n
 
 /** Exponential, with the lower half fixed and the upper half drawn, so that runs that failed together do not come back together. */
 export function backoffMs(backoff: RetryPolicy['backoff'], attemptsMade: number, random: number): number {
-  const seconds = Math.min(
-    backoff.initialSeconds * backoff.factor ** Math.max(0, attemptsMade - 1),
-    backoff.maxSeconds,
-  );
+  // Nothing times infinity is no number.
+  const growth = Math.min(backoff.factor ** Math.max(0, attemptsMade - 1), Number.MAX_VALUE);
+  const seconds = Math.min(backoff.initialSeconds * growth, backoff.maxSeconds);
   return Math.round(seconds * 1000 * (0.5 + random / 2));
 }
 

@@ -50,6 +50,18 @@ function losingFirst(isMeant: (asked: Asked) => boolean): (asked: Asked) => Deci
 }
 
 describe('files beside the task definitions', () => {
+  test('one whose download breaks off in the middle is an outage, and not an abort that nobody asked for', async () => {
+    const { store, proxy } = await behindProxy();
+    await store.put('broken.sh', Buffer.from('#!/bin/sh\necho whole\n'));
+    proxy.decide = ({ method }) => (method === 'GET' ? 'break' : 'pass');
+    await expect(store.get('broken.sh')).rejects.toMatchObject({
+      code: 'artifactsUnavailable',
+      message: expect.stringContaining('broke off'),
+    });
+    proxy.decide = () => 'pass';
+    expect(await store.get('broken.sh')).toMatchObject({ body: Buffer.from('#!/bin/sh\necho whole\n') });
+  });
+
   test('of a file that somebody uploaded by hand the hash is computed once per ETag; of our own it is noted', async () => {
     const { store, proxy, tasksContainer } = await behindProxy();
     await store.check();

@@ -278,7 +278,6 @@ describe('running', () => {
   test.each([
     ['absent', { state: 'absent' }, {}, 'vanished', 'gone'],
     ['foreign', { state: 'foreign' }, {}, 'vanished', 'gone'],
-    ['created', { state: 'created', since: instant(at(1)) }, {}, 'noResult', 'never started'],
     ['exited', { state: 'exited', exitCode: 0, oomKilled: false, tail: '' }, {}, 'noResult', 'exit code 0'],
     [
       'killed for memory',
@@ -309,6 +308,18 @@ describe('running', () => {
       do: 'wait',
       until: at(5000) + look,
       stale: true,
+    });
+  });
+
+  test('a platform that says that it was never started is behind the fence, until a stop should have ended it', () => {
+    const container: Observation = { state: 'created', since: instant(at(1)) };
+    expect(next(run, { container }, 10)).toEqual({ do: 'wait', until: at(10) + look });
+    expect(next({ ...run, stop: mark }, { container }, 10)).toEqual({ do: 'stop', graceSeconds: 5 });
+    const sent = { ...run, stop: { ...mark, sentUntil: instant(at(25)) } };
+    expect(next(sent, { container }, 24)).toEqual({ do: 'wait', until: at(25) });
+    expect(next(sent, { container }, 25)).toMatchObject({
+      do: 'settle',
+      lost: { reason: 'noResult', message: expect.stringContaining('never started') },
     });
   });
 

@@ -103,6 +103,23 @@ describe('storing', () => {
     await expect(tasks.remove('T', { ifMatch: etag })).rejects.toMatchObject({ code: 'preconditionFailed' });
     expect((await tasks.load('T')).definition.description).toBe('two');
   });
+
+  test('over a version that one has not seen leaves the executable alone, too', async () => {
+    const { artifacts, tasks } = await setUp();
+    const { etag } = await tasks.store('T', document(), executable, {});
+    await tasks.store('T', document({ description: 'two' }), undefined, { ifMatch: etag });
+    const late = tasks.store('T', document(), Buffer.from('#!/bin/sh\necho late\n'), { ifMatch: etag });
+    await expect(late).rejects.toMatchObject({ code: 'preconditionFailed' });
+    expect(await artifacts.get('t.sh')).toMatchObject({ body: executable });
+  });
+
+  test('is repeated by who did not get the answer, and has been done already', async () => {
+    const { tasks } = await setUp();
+    const { etag } = await tasks.store('T', document(), executable, {});
+    const changed = document({ description: 'two' });
+    const stored = await tasks.store('T', changed, executable, { ifMatch: etag });
+    expect(await tasks.store('T', changed, executable, { ifMatch: etag })).toEqual(stored);
+  });
 });
 
 describe('removing', () => {

@@ -92,6 +92,10 @@ describe('the time between attempts', () => {
     expect(backoffMs(backoff, made, random)).toBe(expected);
   });
 
+  test('is nothing where it begins with nothing, however many attempts were made', () => {
+    expect(backoffMs({ initialSeconds: 0, factor: 10, maxSeconds: 60 }, 400, 0.5)).toBe(0);
+  });
+
   test('is never more than maxSeconds and never less than half of what is due', () => {
     fc.assert(
       fc.property(

@@ -3,6 +3,11 @@ import { createClient } from '../../src/client/client.ts';
 /** A way into Errand: the standalone server, or another host of the same app. Tasks there are shell scripts that run for real. */
 export interface Door {
   url: string;
+  /**
+   * Things go wrong behind it: requests that were carried out are repeated, streams break off, and attempts come to nothing before one begins. What a caller
+   * may rely on stays the same.
+   */
+  isRough?: boolean;
   close(): Promise<void>;
 }
 

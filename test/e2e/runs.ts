@@ -198,7 +198,7 @@ export function runsSuite(name: string, open: OpenDoor): void {
 
     test('waiting ends with the run, or with the time', async () => {
       const quick = await client.run(greet);
-      expect((await call(door.url, `/api/runs/${quick.id}?wait=30`)).json).toMatchObject({ state: 'succeeded' });
+      expect((await call(door.url, `/api/runs/${quick.id}?wait=60`)).json).toMatchObject({ state: 'succeeded' });
       const slow = await client.run({ taskName: 'Wait' });
       const started = performance.now();
       const answer = await call(door.url, `/api/runs/${slow.id}?wait=1`);

@@ -34,7 +34,8 @@ export function tasksSuite(name: string, open: OpenDoor): void {
         'Made',
         form({ definition: JSON.stringify(document), executable: '#!/bin/sh\necho 1\n' }),
       );
-      expect(created.status).toBe(201);
+      // Sent again, it replaces what its first sending has made.
+      expect(created.status).toEqual(door.isRough === true ? expect.toBeOneOf([200, 201]) : 201);
       expect(created.json).toMatchObject({ document, executable: { name: 'Made.sh', bytes: 17 } });
       const read = await call(door.url, '/api/tasks/Made');
       expect([read.status, read.headers.get('etag'), read.json]).toEqual([
@@ -53,7 +54,8 @@ export function tasksSuite(name: string, open: OpenDoor): void {
         enabled: true,
         valid: true,
       });
-      expect((await call(door.url, '/api/tasks/Made', { method: 'DELETE' })).status).toBe(204);
+      const removed = await call(door.url, '/api/tasks/Made', { method: 'DELETE' });
+      expect(removed.status).toEqual(door.isRough === true ? expect.toBeOneOf([204, 404]) : 204);
       expect((await call(door.url, '/api/tasks/Made')).json).toMatchObject({ code: 'taskNotFound' });
       expect((await call(door.url, '/api/tasks/Made', { method: 'DELETE' })).status).toBe(404);
     });

@@ -9,8 +9,8 @@ export interface Asked {
   query: URLSearchParams;
 }
 
-/** Pass it on; pass it on and lose the answer; or answer in Azure's place. */
-export type Decision = 'pass' | 'lose' | { status: number; code: string; headers?: Record<string, string> };
+/** Pass it on; pass it on and lose the answer, or break off in the middle of it; or answer in Azure's place. */
+export type Decision = 'pass' | 'lose' | 'break' | { status: number; code: string; headers?: Record<string, string> };
 
 export interface BlobProxy {
   port: number;
@@ -41,6 +41,12 @@ export async function startBlobProxy(target: string): Promise<BlobProxy> {
           return;
         }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        if (decision === 'break') {
+          answer.once('data', (bytes: Buffer) => {
+            outgoing.write(bytes.subarray(0, bytes.length >> 1), () => outgoing.destroy());
+          });
+          return;
+        }
         answer.pipe(outgoing);
       },
     );

@@ -1,4 +1,4 @@
-import { injector, type FaultKind, type Schedule } from './injector.ts';
+import { faultKinds, injector, schedules, type FaultKind, type Schedule } from './injector.ts';
 import { describeBreach } from '../../promise/check-promise.ts';
 import { controlTries, type Control } from './controls.ts';
 import { runScenario, type ScenarioReport } from './scenario.ts';
@@ -18,19 +18,21 @@ export type OpenWorld = (options: Pick<LocalWorldOptions, 'injector' | 'variant'
 
 export interface CellOptions extends Pick<LocalWorldOptions, 'variant' | 'policy'> {
   rounds?: number;
+  faultyMs?: number;
   patienceMs?: number;
   restMs?: number;
+  mostInARow?: number;
 }
 
 /** Runs the scenario of a cell in a world of its own. */
 export async function runCell(
   open: OpenWorld,
   { kinds, ports, schedule, seed }: Cell,
-  { rounds = 1, patienceMs = 90_000, restMs = 20_000, ...how }: CellOptions = {},
+  { rounds = 1, faultyMs = 60_000, patienceMs = 90_000, restMs = 20_000, mostInARow, ...how }: CellOptions = {},
 ): Promise<ScenarioReport> {
-  const world = await open({ ...how, injector: injector({ seed, schedule, kinds, ports }) });
+  const world = await open({ ...how, injector: injector({ seed, schedule, kinds, ports, mostInARow }) });
   try {
-    return await runScenario(world, { rounds, patienceMs, restMs });
+    return await runScenario(world, { rounds, faultyMs, patienceMs, restMs });
   } finally {
     await world.close();
   }
@@ -39,6 +41,16 @@ export async function runCell(
 /** As it is printed, and as `--only` takes it. */
 export function describeCell(place: string, { kinds, ports, schedule }: Cell): string {
   return `${place} ${ports?.join('+') ?? 'everywhere'} ${kinds.length > 2 ? 'all' : kinds.join('+')} ${schedule}`;
+}
+
+/** The cell of a name that {@link describeCell} gave, without its place. */
+export function readCell(name: string, seed: number): Cell {
+  const [where = '', what = '', when] = name.split(' ');
+  const kinds = faultKinds.filter((kind) => what === 'all' || what.split('+').includes(kind));
+  const schedule = schedules.find((each) => each === when);
+  if (kinds.length === 0 || schedule === undefined)
+    throw new Error(`"${name}" is no scenario: it must read like "storage reset half" or "everywhere all first"`);
+  return { kinds, ports: where === 'everywhere' ? undefined : where.split('+'), schedule, seed };
 }
 
 /** Runs the cell of a broken variant, with one seed after the other, until it is caught; answers with what was found last. */

@@ -53,6 +53,8 @@ export interface InjectorOptions {
   kinds: readonly FaultKind[];
   /** Undefined: all of them. */
   ports?: readonly string[] | undefined;
+  /** So many calls of one method for one run may fail in a row, and the next one does not: at a rate of a half every look comes to its end after a few tries. */
+  mostInARow?: number | undefined;
 }
 
 export interface Injector {
@@ -65,16 +67,13 @@ export interface Injector {
   counts: ReadonlyMap<string, number>;
 }
 
-/** So many calls of one method for one run fail in a row, and the next one does not: at a rate of a half every look comes to its end after a few tries. */
-const mostInARow = 2;
-
 const rates: Readonly<Record<Schedule, number>> = { first: 1, everyThird: 1 / 3, tenth: 0.1, half: 0.5 };
 
 /**
  * Decides by seed. Each decision hangs on the seed, the method, the ordinal of its subject and the number of the call, and on nothing else: other calls
  * may come in another order without changing it. Only `everyThird` counts over all subjects.
  */
-export function injector({ seed, schedule, kinds, ports }: InjectorOptions): Injector {
+export function injector({ seed, schedule, kinds, ports, mostInARow = 2 }: InjectorOptions): Injector {
   const counts = new Map<string, number>();
   const calls = new Map<string, number>();
   const rows = new Map<string, number>();

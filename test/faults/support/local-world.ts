@@ -31,7 +31,7 @@ export async function localWorld({
   variant = {},
   policy = {},
   logger = silentLogger,
-}: LocalWorldOptions): Promise<World> {
+}: LocalWorldOptions): Promise<World & { plain: Context }> {
   const directory = await mkdtemp(join(tmpdir(), 'errand-faults-'));
   const notes = join(directory, 'executions');
   await writeFile(notes, '');
@@ -46,7 +46,7 @@ export async function localWorld({
     { ...config, policy: { ...faultPolicy, ...policy } },
     {
       logger,
-      clock: impatient,
+      clock: impatient(2_000),
       decorate: (context) => {
         plain = context;
         const faulty = withFaultyPorts(
@@ -62,7 +62,7 @@ export async function localWorld({
     },
   );
   const ports = plain ?? errand.context;
-  for (const [name, content] of taskFiles('process', {})) await ports.artifacts.put(name, Buffer.from(content));
+  for (const [name, content] of taskFiles('process')) await ports.artifacts.put(name, Buffer.from(content));
   await errand.orchestrator.start();
   return {
     driver: 'process',

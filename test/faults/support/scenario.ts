@@ -20,7 +20,9 @@ export interface ScenarioReport {
 export interface ScenarioOptions {
   /** Each task is asked for so often. */
   rounds: number;
-  /** How long all runs may take to come to rest, in milliseconds. */
+  /** How long things go wrong at most, in milliseconds. */
+  faultyMs: number;
+  /** How long all runs may take to come to rest, while things go wrong and after, in milliseconds. */
   patienceMs: number;
   /** How long what is left on the platform may take to go after that. */
   restMs: number;
@@ -32,7 +34,7 @@ const mostRepeats = 200;
 /** Asks for every task under faults, waits until all has come to rest, and holds what is left against the promise. */
 export async function runScenario(
   world: World,
-  { rounds, patienceMs, restMs }: ScenarioOptions,
+  { rounds, faultyMs, patienceMs, restMs }: ScenarioOptions,
 ): Promise<ScenarioReport> {
   const { orchestrator, plain, injector } = world;
   const acceptances: Acceptance[] = [];
@@ -64,7 +66,7 @@ export async function runScenario(
     // A client that never got its answer asks once more.
     acceptances.push({ runId: await accept(), key });
     if (task !== 'cancelRunning') return;
-    await until(patienceMs, async () => isUnderWay(await plain.storage.getRun(runId)));
+    await until(patienceMs, async () => isUnderWay(await again(() => plain.storage.getRun(runId))));
     // It is looked at while it runs, too.
     await pause(1_000);
     await again(() => orchestrator.cancel(runId, 'tester'));
@@ -86,17 +88,19 @@ export async function runScenario(
   }
 
   injector.start();
+  const healing = setTimeout(injector.stop, faultyMs);
   const asked = await Promise.allSettled([...wanted.map(ask), author()]);
   for (const outcome of asked)
     if (outcome.status === 'rejected')
       problems.push({ invariant: 'I1', what: `a client was refused for good: ${String(outcome.reason)}` });
   await until(patienceMs, async () => {
-    const { runs } = await plain.storage.listRuns({}, { limit: 200 });
+    const { runs } = await again(() => plain.storage.listRuns({}, { limit: 200 }));
     return runs.length >= wanted.length && runs.every(({ open }) => !open);
   });
+  clearTimeout(healing);
   injector.stop();
-  // What a late answer left behind is the sweep's, after its grace.
-  await until(restMs, async () => (await world.left()).length === 0);
+  // What a late answer or a failed call left behind is the sweep's, after its grace.
+  await until(restMs, () => again(() => isTidy(world)));
 
   const { executions, overlaps } = executionsIn(world.notes, tasks);
   const { runs } = await plain.storage.listRuns({}, { limit: 200 });
@@ -117,6 +121,14 @@ export async function runScenario(
     left: await world.left(),
   });
   return { breaches: [...problems, ...kept], runs: runs.length, counts: injector.counts, repeats };
+}
+
+async function isTidy({ plain: { storage }, left }: World): Promise<boolean> {
+  const [open, slots] = await Promise.all([
+    storage.openRuns({ limit: 1 }),
+    storage.slotEntries({ before: '~', limit: 1 }),
+  ]);
+  return open.length === 0 && slots.length === 0 && (await left()).length === 0;
 }
 
 function isUnderWay(run: RunRecord | undefined): boolean {

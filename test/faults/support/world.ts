@@ -9,7 +9,7 @@ export interface World {
   driver: DriverName;
   orchestrator: Orchestrator;
   /** What is below the faults. */
-  plain: Pick<Context, 'storage' | 'artifacts' | 'queue' | 'driver'>;
+  plain: Pick<Context, 'storage' | 'artifacts'>;
   injector: Injector;
   /** Where tasks note their executions, as they see it; and the file in which the notes are. */
   tally: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Hono } from 'hono';
 
 import { createClient, type Client } from '../../../src/client/client.ts';
-import { systemClock } from '../../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { silentLogger, type Logger } from '../../../src/core/logger.ts';
 import type { Policy } from '../../../src/core/policy.ts';
 import { compose, type ComposeOptions, type Errand } from '../../../src/entry/compose.ts';
@@ -40,6 +40,8 @@ export interface HarnessOptions {
   env?: Readonly<Record<string, string>>;
   /** Puts something between the core and its ports. */
   decorate?: ComposeOptions['decorate'];
+  /** Of the orchestrator and what it stands on. */
+  clock?: Clock;
   /** Gives the app something else than what compose made. */
   replace?: (options: AppOptions) => AppOptions;
 }
@@ -59,10 +61,11 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
     },
     { driver: 'process' },
   );
-  const errand = await compose(
+const errand = await compose(
     { ...config, policy: { ...config.policy, ...options.policy } },
     {
       logger,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
       ...(options.decorate === undefined ? {} : { decorate: options.decorate }),
     },
   );
