@@ -144,10 +144,12 @@ export function definitions(
       const found = taskNamePattern.test(taskName) ? await artifacts.get(file, { signal }) : undefined;
       if (found === undefined) throw notFound(taskName);
       const script = found.unchanged ? undefined : scriptNameOf(found.body);
+      if (ifMatch !== undefined && !found.unchanged && found.info.etag !== ifMatch) throw changed(taskName);
+      // While the definition is there, whoever did not get the answer can ask again.
+      await earlier.removeAll(taskName, signal);
       if (!(await artifacts.delete(file, { ifMatch, signal }))) throw changed(taskName);
       cache.delete(taskName);
       if (script !== undefined && !(await isNamed(script, signal))) await artifacts.delete(script, { signal });
-      await earlier.removeAll(taskName, signal);
     },
     executable: content,
   };

@@ -47,7 +47,7 @@ export function logHandlers(options: AppOptions): Handlers<'getLogs'> {
     const { start, end } = range ?? { start: 0, end: size };
     headers.set('Content-Length', String(end - start));
     if (range !== undefined) headers.set('Content-Range', `bytes ${start}-${end - 1}/${size}`);
-    return new Response(c.req.method === 'HEAD' ? null : logBody(exchange, { start, end }, signal), {
+    return new Response(c.req.method === 'HEAD' ? null : await logBody(exchange, { start, end }, signal), {
       status: range === undefined ? 200 : 206,
       headers,
     });
@@ -120,19 +120,30 @@ function lastEventId(headers: Headers): LogPosition | undefined {
   return { attempt: Number(attempt), offset: Number(offset) };
 }
 
-/** Reads as the reader asks, never the whole log at once. */
-function logBody(exchange: Exchange, { start, end }: ByteRange, signal: AbortSignal): ReadableStream<Uint8Array> {
+/**
+ * Reads as the reader asks, never the whole log at once. The first piece is read before there is an answer: what cannot be read is said by its status, and
+ * that comes with the head.
+ */
+async function logBody(
+  exchange: Exchange,
+  { start, end }: ByteRange,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
   let offset = start;
+  const next = async (): Promise<Uint8Array> => {
+    const slice = await exchange.readLog({ offset, length: Math.min(chunkBytes, end - offset) }, { signal });
+    if (slice === undefined || slice.offset !== offset || slice.bytes.length === 0)
+      throw new Error('the log became shorter while it was read');
+    offset += slice.bytes.length;
+    return slice.bytes;
+  };
+  let first = start < end ? await next() : undefined;
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        if (offset < end) {
-          const slice = await exchange.readLog({ offset, length: Math.min(chunkBytes, end - offset) }, { signal });
-          if (slice === undefined || slice.offset !== offset || slice.bytes.length === 0)
-            throw new Error('the log became shorter while it was read');
-          offset += slice.bytes.length;
-          controller.enqueue(slice.bytes);
-        }
+        const bytes = first ?? (offset < end ? await next() : undefined);
+        first = undefined;
+        if (bytes !== undefined) controller.enqueue(bytes);
         if (offset >= end) controller.close();
       },
     },

@@ -134,6 +134,32 @@ describe('removing', () => {
     await expect(tasks.remove('U', {})).rejects.toMatchObject({ code: 'taskNotFound' });
   });
 
+  test('that was cut off before its versions were gone is done again by who did not get the answer', async () => {
+    const { artifacts, tasks, errand } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    let failures = 1;
+    const { list } = artifacts.versions;
+    const broken = definitions(
+      {
+        ...artifacts,
+        versions: {
+          ...artifacts.versions,
+          list: (options) => {
+            if (failures === 0) return list(options);
+            failures -= 1;
+            throw new Error('the store is away');
+          },
+        },
+      },
+      errand.process.context.driver,
+      errand.process.context.clock,
+    );
+    await expect(broken.remove('T', {})).rejects.toThrow('the store is away');
+    await broken.remove('T', {});
+    expect(await tasks.versions.list('T')).toEqual([]);
+    expect(await artifacts.describe('t.sh')).toBeUndefined();
+  });
+
   test('works for what is no definition at all', async () => {
     const { artifacts, tasks } = await setUp();
     await artifacts.put('T.json', Buffer.from('{'));

@@ -335,10 +335,12 @@ describe('whoever is killed', () => {
     errand.platform.finish(name, 0);
     errand.platform.tell(id);
     await asked.promise;
-    let isClosed = false;
-    const closed = errand.orchestrator.close().then(() => (isClosed = true));
+    const closing = { isOver: false };
+    const closed = errand.orchestrator.close().then(() => {
+      closing.isOver = true;
+    });
     // What is under way gets a few seconds, on a clock that only we move.
-    while (!isClosed) {
+    while (!closing.isOver) {
       await new Promise((next) => setImmediate(next));
       await errand.clock.advance(100);
     }

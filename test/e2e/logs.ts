@@ -101,7 +101,7 @@ export function logsSuite(name: string, open: OpenDoor): void {
       const { id } = await client.run({ taskName: 'Again' });
       const events: RunEvent[] = [];
       for await (const event of client.events(id)) if (event.event !== 'state') events.push(event);
-const numbers = await begun(id);
+      const numbers = await begun(id);
       const [first = 0, second = 0] = numbers;
       expect(numbers).toEqual([first, second]);
       const isOfThem = (event: RunEvent): boolean => !('attempt' in event) || numbers.includes(event.attempt);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
+import { ErrandError } from '../../src/contract/errors.ts';
 import type { AppOptions } from '../../src/http/app-options.ts';
 import { createClient } from '../../src/client/client.ts';
 import { pushScript, serverHarness, type ServerHarness } from './support/server-harness.ts';
@@ -138,6 +139,39 @@ describe('an event stream', () => {
     expect(counts.read).toBeLessThan(12_000_000);
     await reader?.cancel();
   });
+});
+
+test('a log that cannot be read is an outage in the words of the interface, and not an answer that breaks off', async () => {
+  let failures = 1;
+  const harness = await serverHarness({
+    replace: (options) => ({
+      ...options,
+      artifacts: {
+        describe: options.artifacts.describe,
+        exchange: (attempt) => {
+          const exchange = options.artifacts.exchange(attempt);
+          return {
+            ...exchange,
+            readLog: async (range, given) => {
+              if (range.length === 0 || failures === 0) return exchange.readLog(range, given);
+              failures -= 1;
+              throw new ErrandError('artifactsUnavailable', 'the disk is away');
+            },
+          };
+        },
+      },
+    }),
+  });
+  await pushScript(harness.client, 'Print', 'echo one');
+  const { id } = await harness.client.run({ taskName: 'Print' });
+  await harness.client.wait(id);
+  const answer = await fetch(`${harness.url}/api/runs/${id}/logs`);
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    expect.objectContaining({ code: 'artifactsUnavailable' }),
+  ]);
+  expect(await (await fetch(`${harness.url}/api/runs/${id}/logs`)).text()).toBe('one\n');
+  await harness.dispose();
 });
 
 test('a stream with a time limit ends with a word to come back, and coming back loses nothing', async () => {

@@ -130,7 +130,7 @@ describe('what the server answers', () => {
     ['getTask', 200, '', {}],
     ['getTask', 404, 'x', {}],
     ['putTask', 200, '', { body: definition }],
-    ['putTask', 412, '', { body: definition, headers: { ...json, 'If-Match': '"0"' } }],
+    ['putTask', 412, '', { body: { ...definition, description: 'x' }, headers: { ...json, 'If-Match': '"0"' } }],
     ['putTask', 422, '', { body: {} }],
     ['getTaskExecutable', 200, '', {}],
     ['getTaskExecutable', 404, '?version=x', {}],

@@ -10,6 +10,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
+import { formerAnswers } from './former-answers.ts';
 import type { Fault, FaultKind, Injector } from './injector.ts';
 import type { Wire } from './wires.ts';
 
@@ -46,13 +47,11 @@ interface Answer {
 /** Methods that HTTP lets a proxy send twice (RFC 9110, 9.2.2), without PUT, which starts a container group again. */
 const repeatable = new Set(['GET', 'HEAD', 'DELETE']);
 
-const keptAnswers = 4;
-
 /** Stands on a wire between Errand and a service, and does to requests, answers and connections what the injector says. */
 export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const { wire, injector, silenceMs } = options;
   const upstream = connectionTo(options.target);
-  const former = new Map<string, Answer[]>();
+  const former = formerAnswers<Answer>(wire.name);
   /** Connections that take everything and give nothing any more. */
   const dead = new WeakSet<Socket>();
   const sockets = new Set<Socket>();
@@ -87,10 +86,8 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
       headers: response.headers,
       body: Buffer.concat(await response.toArray()),
     };
-    const own = former.get(asked.url) ?? [];
-    const isNews = own.at(-1)?.body.equals(answer.body) !== true;
-    if (asked.method === 'GET' && answer.status === 200 && wire.mayBeStale(asked.url) && isNews)
-      former.set(asked.url, [...own, answer].slice(-keptAnswers));
+    if (asked.method === 'GET' && answer.status === 200 && wire.mayBeStale(asked.url))
+      former.note(asked.url, answer, answer.body.toString());
     return answer;
   }
 
@@ -99,7 +96,7 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
     // Of a stream nobody knows when its answer is whole.
     if (wire.isStream(url)) return kind !== 'doneButFailed' && kind !== 'duplicate' && kind !== 'staleRead';
     if (kind === 'duplicate') return repeatable.has(method);
-    if (kind === 'staleRead') return method === 'GET' && (former.get(url)?.length ?? 0) > 1;
+    if (kind === 'staleRead') return method === 'GET' && former.has(url);
     return true;
   }
 
@@ -144,11 +141,8 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
       case 'duplicate':
         await carriedOut(asked);
         return give(await carriedOut(asked), outgoing);
-      case 'staleRead': {
-        const own = former.get(asked.url)?.slice(0, -1) ?? [];
-        const answer = own[Math.floor(fault.coin * own.length)];
-        return give(answer ?? (await carriedOut(asked)), outgoing);
-      }
+      case 'staleRead':
+        return give(former.take(asked.url, fault.coin) ?? (await carriedOut(asked)), outgoing);
     }
   }
 

@@ -37,6 +37,7 @@ export function withFaultyPorts(context: Context, options: FaultyPortsOptions): 
       'artifacts',
       {
         ...artifacts,
+        versions: faulty('artifacts', artifacts.versions, options),
         exchange: (ref) => faulty('exchange', artifacts.exchange(ref), options, ref.runId),
       },
       options,
@@ -93,7 +94,7 @@ interface OneCall {
   /** The call with what it was given: the same again may be answered with a former answer. */
   seen: string;
   given: readonly unknown[];
-  former: FormerAnswers;
+  former: FormerAnswers<unknown>;
   call: () => unknown;
   options: FaultyPortsOptions;
 }

@@ -61,7 +61,7 @@ export async function serverHarness(options: HarnessOptions = {}): Promise<Serve
     },
     { driver: 'process' },
   );
-const errand = await compose(
+  const errand = await compose(
     { ...config, policy: { ...config.policy, ...options.policy } },
     {
       logger,
