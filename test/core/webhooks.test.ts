@@ -336,7 +336,7 @@ describe('whoever is killed', () => {
     errand.platform.tell(id);
     await asked.promise;
     const closing = { isOver: false };
-    const closed = errand.orchestrator.close().then(() => {
+    const closed = errand.orchestrator.close().finally(() => {
       closing.isOver = true;
     });
     // What is under way gets a few seconds, on a clock that only we move.
