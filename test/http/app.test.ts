@@ -344,3 +344,37 @@ describe('answers', () => {
     expect(text).toContain('errand_open_runs{state="starting"} 0');
   });
 });
+
+describe('a request whose asker has hung up', () => {
+  const asked = async (thrown: (reason: unknown) => unknown) => {
+    const lines: string[] = [];
+    const note = (level: string) => (_: object, message: string) => void lines.push(`${level} ${message}`);
+    const logger: Logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
+    const hangUp = new AbortController();
+    const app = appOf({
+      logger,
+      orchestrator: {
+        get: async () => {
+          hangUp.abort();
+          throw thrown(hangUp.signal.reason);
+        },
+      },
+    });
+    const answer = await app.request(`${origin}/api/runs/${'0'.repeat(26)}`, { signal: hangUp.signal });
+    return { status: answer.status, lines };
+  };
+
+  test.each<[what: string, thrown: (reason: unknown) => unknown]>([
+    ['the reason of its signal', (reason) => reason],
+    [
+      'what reading a file ends with',
+      (cause) => Object.assign(new Error('aborted', { cause }), { name: 'AbortError' }),
+    ],
+  ])('is no mistake of ours: %s', async (_, thrown) => {
+    expect(await asked(thrown)).toEqual({ status: 499, lines: ['debug a request was given up by who asked'] });
+  });
+
+  test('hides no other mistake', async () => {
+    expect(await asked(() => new TypeError('ours'))).toEqual({ status: 500, lines: ['error a request failed'] });
+  });
+});

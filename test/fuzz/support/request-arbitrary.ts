@@ -160,9 +160,11 @@ function headerOf(document: ApiDocument, { name, schema }: Parameter): fc.Arbitr
     { weight: 3, arbitrary: known(document, `header:${name}`, schema) },
     { weight: 1, arbitrary: headerText },
   );
+  // Without the right Accept nothing else of the request would matter.
+  const weight = name === 'Accept' ? 30 : 1;
   return fc.oneof(
     { weight: 3, arbitrary: fc.constant([]) },
-    { weight: 1, arbitrary: value.map((text) => [[name, text]] as const) },
+    { weight, arbitrary: value.map((text) => [[name, text]] as const) },
   );
 }
 
