@@ -7,7 +7,8 @@ export const goneHost = 'gone.example';
 
 /** A context that starts no container and connects to nobody: runners of this driver, and receivers that are nowhere. */
 export function withStandIns(context: Context, driver: RunnerDriver): Context {
-  const { rules } = context.webhooks;
+  // Those of an installation that has not been told of any host.
+  const rules = { internal: [] };
   return {
     ...context,
     driver,
