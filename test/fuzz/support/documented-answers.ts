@@ -104,7 +104,7 @@ export const documentedAnswers: readonly DocumentedAnswer[] = [
   {
     operation: 'putTask',
     status: 412,
-    body: { taskName: 'Plain', ...image },
+    body: { taskName: 'Plain', ...image, description: 'of others' },
     headers: { ...json, 'If-Match': '"0"' },
   },
   { operation: 'deleteTask', status: 412, headers: { 'If-Match': '"0"' } },
