@@ -67,8 +67,9 @@ export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>, c
   }
 
   async function remove(taskName: string, version: string, signal?: AbortSignal): Promise<void> {
-    await files.delete(`${taskName}.${version}${suffix}`, { signal });
+    // What the listing goes by is removed last: one that is cut off is done again.
     await files.delete(keptName(taskName, version), { signal });
+    await files.delete(`${taskName}.${version}${suffix}`, { signal });
   }
 
   return {
@@ -110,7 +111,9 @@ export function versions({ versions: files }: Pick<ArtifactStore, 'versions'>, c
       return found.body;
     },
     removeAll: async (taskName, signal) => {
-      for (const { version } of await infos(taskName, signal)) await remove(taskName, version, signal);
+      const names: string[] = [];
+      for await (const { name } of files.list({ prefix: `${taskName}.`, signal })) names.push(name);
+      for (const name of names) await files.delete(name, { signal });
     },
   };
 }

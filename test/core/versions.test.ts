@@ -67,7 +67,10 @@ test('only the latest are kept, each task for itself', async () => {
   expect(Buffer.from(await kept.executable('T', versionNumber(7, 'echo 7'))).toString()).toBe('echo 7');
   expect(await names('TT')).toHaveLength(1);
 
+  // A process that died in the middle of keeping one has left an executable alone.
+  await artifacts.versions.put(keptName('T', 'f'.repeat(16)), Buffer.from('echo'));
   await kept.removeAll('T');
+  expect(await artifacts.versions.describe(keptName('T', 'f'.repeat(16)))).toBeUndefined();
   await expect(kept.load('T', versionNumber(7, 'echo 7'))).rejects.toMatchObject({ code: 'versionNotFound' });
   await expect(kept.executable('T', versionNumber(7, 'echo 7'))).rejects.toMatchObject({ code: 'versionNotFound' });
   expect(await names('TT')).toHaveLength(1);
