@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { tasksSuite } from '../e2e/tasks.ts';
 import { describeBreach } from '../promise/check-promise.ts';
-import { describeCell, runBroken, runCell, type Cell } from './support/cell.ts';
-import { controls } from './support/controls.ts';
+import { describeCell, runCell, type Cell } from './support/cell.ts';
 import { portFaults } from './support/fault-table.ts';
 import { faultyDoors } from './support/faulty-doors.ts';
 import { faultKinds, injector, schedules, type Schedule } from './support/injector.ts';
@@ -79,12 +78,5 @@ test('whatever goes wrong at a port, nothing is lost, nothing starts twice, and 
   const { breaches } = await runCell(localWorld, cell, { patienceMs });
   expect(breaches.map(describeBreach), `${describeCell('ports', cell)} (seed ${seed})`).toEqual([]);
 }, 300_000);
-
-/** Where it must show at once, each time. */
-const certain = controls.filter(({ schedule }) => schedule === 'first');
-
-test.each(certain)('the harness sees it where $name', { timeout: 300_000 }, async (control) => {
-  expect(await runBroken(localWorld, control)).toMatchObject({ isCaught: true });
-});
 
 for (const { name, open } of faultyDoors(`all first ${seed}`)) tasksSuite(name, open);
