@@ -8,7 +8,7 @@ import { faultyDoors } from './support/faulty-doors.ts';
 import { faultKinds, injector, schedules, type Schedule } from './support/injector.ts';
 import { localWorld } from './support/local-world.ts';
 
-/** The short form of `npm run test:faults`: all kinds at all ports together, an end-to-end file among them, and two broken variants. */
+/** The short form of `npm run test:faults`: all kinds at all ports together, and an end-to-end file among them. */
 const seed = Number(process.env['ERRAND_FAULT_SEED'] ?? 1);
 const patienceMs = 240_000;
 
