@@ -139,7 +139,9 @@ export function runsSuite(name: string, open: OpenDoor): void {
       const first = await post(greet, headers);
       const again = await post({ ...greet, parameters: greet.parameters.toReversed() }, headers);
       const other = await post({ ...greet, labels: { a: 'b' } }, headers);
-      expect([first.status, first.headers.get('idempotent-replayed')]).toEqual([202, null]);
+      // Sent again, it meets the run that its first sending has made.
+      const replayed = door.isRough === true ? expect.toBeOneOf([null, 'true']) : null;
+      expect([first.status, first.headers.get('idempotent-replayed')]).toEqual([202, replayed]);
       expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([202, 'true']);
       const { id } = first.json as RunView;
       expect((again.json as RunView).id).toBe(id);

@@ -60,7 +60,7 @@ export async function runBroken(
 ): Promise<{ isCaught: boolean; found: string }> {
   let found = '';
   for (let tries = 0; tries < controlTries; tries += 1) {
-    const patience = { patienceMs: 12_000, restMs: 1_000 };
+    const patience = { patienceMs: 30_000, restMs: 1_000 };
     const { breaches } = await runCell(open, { ...cell, seed: cell.seed + tries }, { variant, policy, ...patience });
     found = breaches.map(describeBreach).join('\n');
     if (shows.test(found)) return { isCaught: true, found };

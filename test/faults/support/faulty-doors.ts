@@ -40,6 +40,8 @@ export function faultyDoors(wanted = process.env['ERRAND_FAULTS'] ?? selection):
 
 /** Tests of logs print more than a scenario does. */
 const policy = { ...faultPolicy, logMaxBytes: defaultPolicy.logMaxBytes };
+/** Faults come in bouts of that many milliseconds, with as long a calm between: at half of all calls it is a matter of luck when something ends. */
+const boutMs = 4_000;
 /** How long runs that nobody waited for may take to come to their end. */
 const restMs = 60_000;
 
@@ -61,6 +63,12 @@ async function openDoor(kinds: readonly FaultKind[], schedule: Schedule, seed: n
   const { storage, artifacts } = plain ?? server.errand.context;
   const door = await patientDoor(server.url);
   faults.start();
+  let isCalm = false;
+  const bouts = setInterval(() => {
+    isCalm = !isCalm;
+    if (isCalm) faults.stop();
+    else faults.start();
+  }, boutMs);
 
   async function verdict(): Promise<string[]> {
     const { orchestrator } = server.errand;
@@ -75,6 +83,7 @@ async function openDoor(kinds: readonly FaultKind[], schedule: Schedule, seed: n
     url: door.url,
     isRough: true,
     close: async () => {
+      clearInterval(bouts);
       faults.stop();
       await door.close();
       const breaches = await verdict();
