@@ -21,7 +21,7 @@ const wantedFaults = 5_000;
 const leastOfACell = 20;
 /** A cell that has fewer gets so many more scenarios of its own at most. */
 const mostMore = 20;
-const e2eLanes = 3;
+const e2eLanes = 4;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const log = (line: string): void => void process.stderr.write(`${line}\n`);

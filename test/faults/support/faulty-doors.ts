@@ -51,6 +51,8 @@ async function openDoor(kinds: readonly FaultKind[], schedule: Schedule, seed: n
   const writes: Write[] = [];
   let plain: Context | undefined;
   const server = await serverHarness({
+    // Receivers of webhooks are on loopback here.
+    env: { ERRAND_WEBHOOK_ALLOW_INTERNAL: '127.0.0.1' },
     clock: impatient(100),
     decorate: (context) => {
       plain = context;
