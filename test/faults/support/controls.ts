@@ -51,7 +51,8 @@ export const controls: readonly Control[] = [
   {
     name: 'a create whose answer was lost is done again',
     variant: createdAgain,
-    shows: /was executed \d times/,
+    // Twice under one attempt, or found gone between the two.
+    shows: /was executed \d times|is lost/,
     kinds: ['doneButFailed'],
     ports: ['driver'],
     schedule: 'first',

@@ -10,6 +10,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
+import { pause } from '../../crash/support/processes.ts';
 import { formerAnswers } from './former-answers.ts';
 import type { Fault, FaultKind, Injector } from './injector.ts';
 import type { Wire } from './wires.ts';
@@ -96,7 +97,7 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
     // Of a stream nobody knows when its answer is whole.
     if (wire.isStream(url)) return kind !== 'doneButFailed' && kind !== 'duplicate' && kind !== 'staleRead';
     if (kind === 'duplicate') return repeatable.has(method);
-    if (kind === 'staleRead') return method === 'GET' && former.has(url);
+    if (kind === 'staleRead') return method === 'GET' && wire.mayBeStale(url);
     return true;
   }
 
@@ -141,8 +142,13 @@ export async function faultProxy(options: FaultProxyOptions): Promise<FaultProxy
       case 'duplicate':
         await carriedOut(asked);
         return give(await carriedOut(asked), outgoing);
-      case 'staleRead':
-        return give(former.take(asked.url, fault.coin) ?? (await carriedOut(asked)), outgoing);
+      case 'staleRead': {
+        // An answer from before, or one that arrives when others have gone on.
+        const before = former.take(asked.url, fault.coin);
+        const answer = before ?? (await carriedOut(asked));
+        if (before === undefined) await pause(100 + fault.coin * 300);
+        return give(answer, outgoing);
+      }
     }
   }
 

@@ -12,8 +12,8 @@ export interface FaultyPortsOptions {
   /** How long a port stays silent before it gives up by itself, in milliseconds. */
   silenceMs: number;
   /**
-   * `earlier`: a stale read is an answer that an earlier call got. `late`: it is true when it is made, and arrives when others have gone on; for tests whose
-   * clients read what they have just written.
+   * `earlier`: a stale read is an answer that an earlier call got, where there is another one. `late`: it is true when it is made, and arrives when others
+   * have gone on; for tests whose clients read what they have just written.
    */
   stale: 'earlier' | 'late';
 }
@@ -67,8 +67,7 @@ function faulty<T extends object>(port: string, target: T, options: FaultyPortsO
           port,
           method: key,
           subject,
-          canBe: (kind) =>
-            kinds.includes(kind) && (kind !== 'staleRead' || options.stale === 'late' || former.has(seen)),
+          canBe: (kind) => kinds.includes(kind),
         });
         const one: OneCall = { port, method: key, seen, given, former, call: () => call(given), options };
         return isIterable(port, key) ? items(one, fault) : settled(one, fault);
@@ -131,8 +130,10 @@ async function settled(one: OneCall, fault: Fault | undefined): Promise<unknown>
       return second;
     }
     case 'staleRead': {
-      const answer = one.options.stale === 'earlier' ? former.take(seen, fault.coin) : await plainly();
-      if (one.options.stale === 'late') await pause(100 + fault.coin * 300);
+      // An answer from before, or one that arrives when others have gone on.
+      if (one.options.stale === 'earlier' && former.has(seen)) return former.take(seen, fault.coin);
+      const answer = await plainly();
+      await pause(100 + fault.coin * 300);
       return answer;
     }
     case 'halfOpen':
@@ -148,7 +149,7 @@ async function* items(one: OneCall, fault: Fault | undefined): AsyncGenerator<un
     await silence(one);
     throw outage(one, fault.kind);
   }
-  if (fault?.kind === 'staleRead' && one.options.stale === 'earlier') {
+  if (fault?.kind === 'staleRead' && one.options.stale === 'earlier' && former.has(seen)) {
     yield* former.take(seen, fault.coin) as unknown[];
     return;
   }
