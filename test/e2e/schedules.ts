@@ -30,10 +30,17 @@ export function schedulesSuite(name: string, open: OpenDoor): void {
     const put = (schedule: string, body: unknown, headers: Record<string, string> = {}) =>
       call(door.url, path(schedule), { method: 'PUT', body, headers });
 
+    /** Sent again, both find what their first sending has done. */
+    const created = () => (door.isRough === true ? expect.toBeOneOf([200, 201]) : 201);
+    const remove = async (schedule: string): Promise<void> => {
+      const { status } = await call(door.url, path(schedule), { method: 'DELETE' });
+      expect(status).toEqual(door.isRough === true ? expect.toBeOneOf([204, 404]) : 204);
+    };
+
     test('one is made, read, replaced, listed and removed', async () => {
       const made = await put('nightly', nightly);
       const schedule = made.json as ScheduleView;
-      expect([made.status, made.headers.get('etag')]).toEqual([201, `"${schedule.etag}"`]);
+      expect([made.status, made.headers.get('etag')]).toEqual([created(), `"${schedule.etag}"`]);
       expect(schedule).toMatchObject({
         name: 'nightly',
         ...nightly,
@@ -56,12 +63,13 @@ export function schedulesSuite(name: string, open: OpenDoor): void {
         'nightly',
       ]);
       expect((await client.schedules({ task: 'Other' })).schedules).toEqual([]);
-      for (const each of ['another', 'nightly']) await client.removeSchedule(each);
+      for (const each of ['another', 'nightly']) await remove(each);
       const gone = await call(door.url, path('nightly'));
       expect([gone.status, gone.json]).toEqual([404, expect.objectContaining({ code: 'scheduleNotFound' })]);
     });
 
-    test('conditions keep one person from overwriting another', async () => {
+    test('conditions keep one person from overwriting another', async ({ skip }) => {
+      skip(door.isRough === true, 'what its first sending has made is another version to one that is sent again');
       const { etag } = (await put('shared', nightly, { 'If-None-Match': '*' })).json as ScheduleView;
       const again = await put('shared', nightly, { 'If-None-Match': '*' });
       expect([again.status, again.json]).toEqual([412, expect.objectContaining({ code: 'preconditionFailed' })]);
@@ -83,7 +91,7 @@ export function schedulesSuite(name: string, open: OpenDoor): void {
       expect((await client.pauseSchedule('resting')).etag).toBe(paused.etag);
       const resumed = await client.resumeSchedule('resting');
       expect([resumed.paused, resumed.nextAt]).toEqual([false, resumed.upcoming[0]]);
-      await client.removeSchedule('resting');
+      await remove('resting');
       await expect(client.pauseSchedule('resting')).rejects.toMatchObject({ status: 404 });
     });
 
@@ -159,7 +167,7 @@ export function schedulesSuite(name: string, open: OpenDoor): void {
       const plannedAt = runs.map(({ schedule }) => schedule?.plannedAt);
       expect(new Set(plannedAt).size).toBe(plannedAt.length);
       await Promise.all(runs.map(({ id }) => client.wait(id)));
-      await client.removeSchedule('often');
+      await remove('often');
     });
   });
 }

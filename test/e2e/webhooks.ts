@@ -81,7 +81,9 @@ export function webhooksSuite(name: string, open: OpenDoor): void {
     test("the original's callbackUri is told whether the task has succeeded", async () => {
       for (const taskName of ['Told', 'Fails'])
         await told((await client.run({ taskName, callbackUri: `${url}/${taskName}` })).id);
-      expect(hooks.received.map(({ path, body }) => `${path} ${body}`)).toEqual([
+      const said = hooks.received.map(({ path, body }) => `${path} ${body}`);
+      // At least once: where the note that one has arrived is lost, it is sent again.
+      expect(door.isRough === true ? [...new Set(said)] : said).toEqual([
         '/hooks/Told {"TaskStatus":true}',
         '/hooks/Fails {"TaskStatus":false}',
       ]);
@@ -116,7 +118,10 @@ export function webhooksSuite(name: string, open: OpenDoor): void {
       expect(byPath.size).toBe(2);
     });
 
-    test('a failure is tried again, and a receiver that is gone is given up; it can be told once more', async () => {
+    test('a failure is tried again, and a receiver that is gone is given up; it can be told once more', async ({
+      skip,
+    }) => {
+      skip(door.isRough === true, 'it counts messages, which are sent at least once');
       hooks.answer = (_, response) => response.writeHead(hooks.received.length === 1 ? 503 : 410).end();
       const { id } = await client.run({ taskName: 'Told', webhook: { url, format: 'original' } });
       const given = await told(id);

@@ -109,7 +109,7 @@ async function runE2e(seed: number, wanted: string | undefined): Promise<void> {
   const chosen = (wanted === undefined ? all : [wanted]).map((name) => `${name} ${seed}`);
   const outcome = await e2eUnderFaults(chosen, e2eLanes);
   say(
-    `e2e       ${outcome.tests} tests passed in ${outcome.scenarios} combinations, ${outcome.runs} runs, ${outcome.faults} faults at ports`,
+    `e2e       ${outcome.tests} tests passed and ${outcome.leftOut} left out in ${outcome.scenarios} combinations, ${outcome.runs} runs, ${outcome.faults} faults at ports`,
   );
   total.scenarios += outcome.scenarios;
   total.faults += outcome.faults;
