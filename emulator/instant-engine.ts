@@ -21,10 +21,10 @@ export interface Outcome {
 }
 
 /** Says what each start of a container comes to. */
-export type Behaviour = (start: InstantStart) => Outcome;
+export type Behavior = (start: InstantStart) => Outcome;
 
 export interface InstantEngineOptions {
-  readonly behaviour?: Behaviour;
+  readonly behavior?: Behavior;
   /** Which images there are; all of them unless given. */
   readonly hasImage?: (image: string) => boolean;
 }
@@ -33,7 +33,7 @@ const killedExitCode = 137;
 
 /** An engine without containers: exits and durations by script, for tests of quota and scale. */
 export function instantEngine({
-  behaviour = () => ({}),
+  behavior = () => ({}),
   hasImage = () => true,
 }: InstantEngineOptions = {}): EngineFactory {
   return ({ clock, log: report }) => {
@@ -66,7 +66,7 @@ export function instantEngine({
     const plan = (container: ContainerStart, group: EngineGroup): Planned => {
       const ending = new AbortController();
       const start: InstantStart = { ...container, group, signal: ending.signal };
-      return { outcome: behaviour(start), ending, start };
+      return { outcome: behavior(start), ending, start };
     };
 
     const open = async (group: EngineGroup): Promise<Sandbox> => {

@@ -20,7 +20,7 @@ import type { Switches, SwitchValues } from './switches.ts';
 export { dockerEngine } from './docker-engine.ts';
 export type { DockerEngineOptions } from './docker-engine.ts';
 export { instantEngine } from './instant-engine.ts';
-export type { Behaviour, InstantEngineOptions, InstantStart, Outcome } from './instant-engine.ts';
+export type { Behavior, InstantEngineOptions, InstantStart, Outcome } from './instant-engine.ts';
 export { manualClock } from './manual-clock.ts';
 export type { ManualClock } from './manual-clock.ts';
 export { scaledClock } from './clock.ts';

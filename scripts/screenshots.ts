@@ -1,5 +1,5 @@
 // Pictures of the dashboard for the documents, with sample data: npm run screenshots
-import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,12 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 
 import { priceListSchema } from '../src/contract/cost.ts';
+import type { Firing, ScheduleBody } from '../src/contract/schedule.ts';
 import { instant } from '../src/core/clock.ts';
 import type { Context } from '../src/core/context.ts';
+import { plannedTimes } from '../src/core/cron.ts';
 import prices from '../src/core/prices.json' with { type: 'json' };
+import type { EndedRun } from '../src/core/run-record.ts';
 import { isEnded } from '../src/core/view.ts';
 import { buildDashboard } from './build-dashboard.ts';
 import { findChromium, launchChromium } from './chromium.ts';
@@ -147,6 +150,51 @@ async function sampleRun({ client, errand }: DashboardServer): Promise<string> {
   }
 }
 
+const schedules: readonly (readonly [name: string, document: ScheduleBody])[] = [
+  [
+    'nightly-report',
+    {
+      taskName: 'NightlyReport',
+      cron: '30 2 * * MON-FRI',
+      timeZone: 'Europe/Berlin',
+      description: 'The figures of the day before, for those who come in early',
+    },
+  ],
+  ['resize-disks', { taskName: 'ResizeDisk', cron: '0 */2 * * *' }],
+  ['rotate-keys', { taskName: 'RotateKeys', cron: '@hourly', overlap: 'queue' }],
+  ['stop-test-machines', { taskName: 'StopVM', cron: '0 19 * * *', timeZone: 'Europe/Berlin', paused: true }],
+];
+
+/** Schedules of the sample runs, as if these had come of them; the last time of one was refused. */
+async function sampleSchedules({ client, errand }: DashboardServer, runs: readonly EndedRun[]): Promise<void> {
+  const { storage } = errand.context;
+  for (const [name, document] of schedules) {
+    const { taskName } = document;
+    const definition = { taskName, dockerImage: 'registry.example/tools:3.1', scriptName: `${taskName}.sh` };
+    await client.push(taskName, definition, { executable: new Blob(['#!/bin/sh\n']) });
+    await client.putSchedule(name, document);
+    const schedule = await storage.getSchedule(name);
+    if (schedule === undefined) throw new Error(`there is no schedule ${name}`);
+    const ids = runs.filter((run) => run.taskName === taskName).map(({ id }) => id);
+    const times = plannedTimes(document.cron, document.timeZone ?? 'UTC');
+    const firings: Firing[] = [];
+    let plannedAt = Date.now();
+    while (firings.length < 5) {
+      plannedAt = times?.latest(plannedAt - 1) ?? 0;
+      const about = { plannedAt: instant(plannedAt), at: instant(plannedAt) };
+      if (name === 'resize-disks' && firings.length === 0)
+        firings.push({
+          ...about,
+          outcome: 'failed',
+          reason: 'taskDisabled',
+          message: `${taskName} is switched off by its author: "enabled" is false in its definition`,
+        });
+      else firings.push({ ...about, outcome: 'started', runId: ids.at(-1 - firings.length) });
+    }
+    await storage.updateSchedule({ ...schedule, version: schedule.version + 1, firings });
+  }
+}
+
 async function window(browser: Browser, colorScheme: (typeof schemes)[number], height: number): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1180, height }, colorScheme, locale: 'en-GB' });
   return context.newPage();
@@ -189,6 +237,33 @@ async function pictures(browser: Browser, { url }: DashboardServer, id: string):
   }
 }
 
+async function schedulesPicture(browser: Browser, { url }: DashboardServer): Promise<void> {
+  const page = await window(browser, 'light', 500);
+  await page.goto(`${url}/schedules`);
+  await page.getByText('times before').first().waitFor();
+  await page.locator('.state.is-succeeded').first().waitFor();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await picture(page, 'schedules-light');
+  await page.context().close();
+}
+
+/** The form of the tutorial's task, as the tutorial has it. */
+async function tutorialPicture(browser: Browser, { client, url }: DashboardServer): Promise<void> {
+  const page = await readFile(new URL('../docs/tutorial.md', import.meta.url), 'utf8');
+  const [, definition] = /^```json expiry\/Expiry\.json\n([^]*?)^```$/m.exec(page) ?? [];
+  if (definition === undefined) throw new Error('docs/tutorial.md has no definition any more');
+  await client.push('Expiry', JSON.parse(definition) as Record<string, unknown>, { executable: new Blob(['true']) });
+  const task = await window(browser, 'light', 590);
+  await task.goto(`${url}/tasks/Expiry`);
+  await task.getByLabel('Name').fill('shop.example');
+  await task.getByLabel('Expires').fill('tomorrow');
+  await task.getByLabel('WarnDays').focus();
+  await task.getByText('Expires must match the pattern').waitFor();
+  await task.getByLabel('WarnDays').blur();
+  await picture(task, 'tutorial-form');
+  await task.context().close();
+}
+
 async function main(): Promise<void> {
   const executable = findChromium();
   if (executable === undefined) throw new Error('no pictures without a browser: apt-get install chromium');
@@ -222,6 +297,9 @@ async function main(): Promise<void> {
     await server.client.push('Backup', backup, { executable: new Blob(['#!/bin/sh\nsleep 600 & wait $!\n']) });
     for (let run = 0; run < 5; run += 1) await server.client.run({ taskName: 'Backup' });
     await pictures(browser, server, id);
+    await tutorialPicture(browser, server);
+    await sampleSchedules(server, runs);
+    await schedulesPicture(browser, server);
   } finally {
     await browser.close();
     await server.close();

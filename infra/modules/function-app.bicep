@@ -64,6 +64,7 @@ var settings = {
   AzureWebJobsStorage__queueServiceUri: account.properties.primaryEndpoints.queue
   AzureWebJobsStorage__tableServiceUri: account.properties.primaryEndpoints.table
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
+  APPLICATION_INSIGHTS_NO_STATSBEAT: 'true'
   ERRAND_CLIENT_ID: identityClientId
   ERRAND_BLOB_ENDPOINT: account.properties.primaryEndpoints.blob
   ERRAND_QUEUE_ENDPOINT: account.properties.primaryEndpoints.queue

@@ -47,17 +47,20 @@ export async function openExchange(options: OpenOptions, plan: ExchangePlan, giv
   return { kind: 'signedUrls', ...splitEnvironment(plan, await settings(options, plan, source, given)) };
 }
 
-/** Where the executable is that the run was accepted with, and the ETag that it has there. */
+/**
+ * Where the executable is that the run was accepted with, and the ETag that it has there. What is kept comes first: the one beside the definition may be replaced by a push
+ * while the container is still on its way, and the runner would find another.
+ */
 async function pinned(
   { tasks, files, versions }: OpenOptions,
   { name, sha256, etag, kept }: ExchangePlan['executable'],
   given: Cancelable,
 ): Promise<{ blob: string; etag: string }> {
+  const ours = await versions.describe(kept, given);
+  if (ours?.sha256 === sha256) return { blob: `${versionsFolder}${kept}`, etag: ours.etag };
   if (etag !== '' && (await tasks.head(name, given))?.etag === etag) return { blob: name, etag };
   const found = await files.describe(name, given);
   if (found?.sha256 === sha256) return { blob: name, etag: found.etag };
-  const earlier = await versions.describe(kept, given);
-  if (earlier?.sha256 === sha256) return { blob: `${versionsFolder}${kept}`, etag: earlier.etag };
   const why = found === undefined ? 'it is not in the artifact store' : 'it was changed since the run was accepted';
   throw new ErrandError(
     'executableMissing',

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { limits } from '../contract/limits.ts';
 import { outputNamePattern } from '../contract/names.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Logger } from '../core/logger.ts';
+import { loggerWith, type Logger } from '../core/logger.ts';
 import type { AttemptRef, Exchange, FileFolder, LogSlice } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import type { BlobContainer } from './azure-blob-container.ts';
@@ -31,7 +31,8 @@ export interface AzureExchangeOptions {
 
 /** Where a runner with signed URLs and the orchestrator meet: blobs below `exchanges/<runId>/<attempt>/`. */
 export function azureExchange(ref: AttemptRef, options: AzureExchangeOptions): Exchange {
-  const { clock, exchanges, files, guard, logger, pollMs, signer, tasks, versions } = options;
+  const { clock, exchanges, files, guard, pollMs, signer, tasks, versions } = options;
+  const logger = loggerWith(options.logger, { runId: ref.runId });
   const names = exchangeNames(ref);
 
   return {

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { limits } from '../contract/limits.ts';
 import { outputNamePattern } from '../contract/names.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Logger } from '../core/logger.ts';
+import { loggerWith, type Logger } from '../core/logger.ts';
 import type { AttemptRef, Exchange, LogSlice } from '../core/ports/artifact-store.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
 import { createFile, removeUnfinished } from './durable-file.ts';
@@ -31,7 +31,8 @@ export interface FilesystemExchangeOptions {
 }
 
 export function filesystemExchange(ref: AttemptRef, options: FilesystemExchangeOptions): Exchange {
-  const { directory, clock, logger, guard } = options;
+  const { directory, clock, guard } = options;
+  const logger = loggerWith(options.logger, { runId: ref.runId });
   const paths = exchangePaths(directory, ref);
 
   return {

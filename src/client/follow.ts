@@ -21,6 +21,8 @@ export interface FollowOptions {
   attempt?: number | undefined;
   /** The position of an event: goes on after it, without repeating or losing anything. */
   from?: string | undefined;
+  /** Called each time that the server is away for more than a moment. It is asked again for about a minute. */
+  onAway?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -31,27 +33,31 @@ interface Stream {
   from?: string | undefined;
   /** Names the server where none answers. */
   url: string;
+  onAway?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** The server sends a sign of life every 15 seconds: after three of them without any, the connection is dead though nobody said so. */
 const silenceMs = 45_000;
 
-/** Failures in a row before giving up: about 35 seconds. */
+/** Failures in a row before giving up: about a minute, since the transport tries each several times. */
 const maxFailures = 10;
+
+/** The first is a connection that broke, and mostly the next one works. */
+const awayAfter = 2;
 
 /** Follows a run to its end. A connection that breaks is taken up again where it broke off, so that nothing is lost or repeated. */
 export async function* follow(
   transport: Transport,
   path: string,
   url: string,
-  { attempt, from, signal }: FollowOptions,
+  { attempt, from, onAway, signal }: FollowOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const query: [string, string][] = [
     ['follow', 'true'],
     ...(attempt === undefined ? [] : [['attempt', String(attempt)] satisfies [string, string]]),
   ];
-  for await (const { event: name, data, id } of eventsOf(transport, { path, query, from, url, signal })) {
+  for await (const { event: name, data, id } of eventsOf(transport, { path, query, from, url, onAway, signal })) {
     const position = id === undefined ? {} : { position: id };
     const event = { event: name, ...(JSON.parse(data) as object), ...position } as RunEvent;
     yield event;
@@ -75,7 +81,7 @@ export async function* followChanges(
 /** The events of a stream, over as many connections as it takes. Ends only with an error or the signal's reason. */
 async function* eventsOf(
   transport: Transport,
-  { path, query, from, url, signal }: Stream,
+  { path, query, from, url, onAway, signal }: Stream,
 ): AsyncGenerator<ServerEvent, void, undefined> {
   let lastId = from;
   let failures = 0;
@@ -104,6 +110,7 @@ async function* eventsOf(
       signal?.throwIfAborted();
       failures += 1;
       if (!(isTransient(error) || isBroken(error)) || failures > maxFailures) throw error;
+      if (failures === awayAfter) onAway?.();
     } finally {
       cancelTimer();
     }

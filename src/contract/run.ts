@@ -40,6 +40,8 @@ export const attemptSchema = z
       .optional()
       .meta({ description: 'When the runner took the fence: user code may run from here on' }),
     endedAt: instant.optional(),
+    pulledAt: instant.optional().meta({ description: 'When the image had been pulled for it, where it had to be' }),
+    pullMs: z.int().optional(),
     fetchMs: z.int().optional(),
     runMs: z.int().optional(),
     exitCode: z.int().optional(),
@@ -106,6 +108,10 @@ export const runSchema = z
       .array(deliverySchema)
       .optional()
       .meta({ description: 'Who is told of its end, and how far that has come' }),
+    traceId: z
+      .string()
+      .optional()
+      .meta({ description: 'Of the trace that its request and everything that came of it belong to' }),
     cost: receiptSchema
       .optional()
       .meta({ description: 'What it has cost so far; only on platforms that have a price' }),

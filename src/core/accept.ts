@@ -14,6 +14,7 @@ import type { Instant, QueuedRun, RunRecord } from './run-record.ts';
 import { scheduleSlot } from './schedule-record.ts';
 import { slotHolder } from './slot-holder.ts';
 import { deliveriesOf } from './webhooks.ts';
+import type { TraceContext } from './trace-context.ts';
 
 export interface Asker {
   /** Name of the API key; scopes idempotency keys. */
@@ -21,6 +22,8 @@ export interface Asker {
   idempotencyKey?: string | undefined;
   /** Where a schedule asks, for one of its planned times: its key is that time. */
   schedule?: Scheduled | undefined;
+  /** What the request is part of. */
+  traceContext?: TraceContext | undefined;
 }
 
 export interface Scheduled {
@@ -103,6 +106,7 @@ export async function accept(
     ...(schedule === undefined ? {} : { schedule: { name: schedule.name, plannedAt: schedule.plannedAt } }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(taskVersion === undefined ? {} : { taskVersion }),
+    ...(asker.traceContext === undefined ? {} : { traceContext: asker.traceContext }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     slots,
     slotTerm: firstTerm,

@@ -1,6 +1,6 @@
 import { fromInstant, instant } from './clock.ts';
 import type { Context } from './context.ts';
-import type { Place } from './ports/runner-driver.ts';
+import type { Place, RunnerDriver } from './ports/runner-driver.ts';
 import type { Rate } from './ports/storage.ts';
 import type { QueuedRun } from './run-record.ts';
 import { isPlaceSlot, runIdOf, slotHolder } from './slot-holder.ts';
@@ -17,14 +17,20 @@ export type Choice =
  */
 export async function choosePlace(context: Context, run: QueuedRun, now: number): Promise<Choice> {
   const { places } = context.driver.capabilities;
-  const [only] = places;
-  const avoided = new Map((run.avoid ?? []).map(({ place, until }) => [place, fromInstant(until)]));
-  const open = places.filter(({ name }) => (avoided.get(name) ?? 0) <= now);
+  // An attempt on a platform with only one place names none.
+  const avoided = new Map(
+    (run.avoid ?? []).map(({ place, until }) => [place === '' ? places[0].name : place, fromInstant(until)]),
+  );
+  const openAt = ({ name }: Place) => avoided.get(name) ?? 0;
+  const open = places.filter((place) => openAt(place) <= now);
   if (open.length === 0) {
-    const until = Math.min(...avoided.values());
-    return { until, message: `${[...avoided.keys()].join(', ')} had no room; asking again at ${instant(until)}` };
+    const until = Math.min(...places.map(openAt));
+    return {
+      until,
+      message: `${places.map(({ name }) => name).join(', ')} had no room; asking again at ${instant(until)}`,
+    };
   }
-  if (places.length === 1 && only.cpu === undefined && only.creates === undefined) {
+  if (isOnlyPlace(context.driver)) {
     return { place: undefined, notBefore: now, slots: run.slots, freed: [] };
   }
 
@@ -42,6 +48,17 @@ export async function choosePlace(context: Context, run: QueuedRun, now: number)
     until: now + context.policy.safetyLookMs,
     message: `${open.map(({ name }) => name).join(', ')} ${open.length === 1 ? 'has' : 'have'} no room for another runner`,
   };
+}
+
+/** A platform with one place and no rates: the slot of the platform counts its runners, and no other is needed. */
+function isOnlyPlace({ capabilities: { places } }: Pick<RunnerDriver, 'capabilities'>): boolean {
+  const [only] = places;
+  return places.length === 1 && only.cpu === undefined && only.creates === undefined;
+}
+
+/** The slot whose holders are the runners at a place. */
+export function runnersSlot(driver: Pick<RunnerDriver, 'name' | 'capabilities'>, place: Place): string {
+  return isOnlyPlace(driver) ? `platform:${driver.name}` : placeSlot(driver.name, place);
 }
 
 /** When a container may be removed (milliseconds since the epoch): platforms limit that, too. */

@@ -37,6 +37,32 @@ export async function rest(clock: Clock, ms: number, signal: AbortSignal): Promi
   }
 }
 
+/**
+ * Looks at what changes unannounced, and shows it: after `first` milliseconds, and again `ms` after each look has ended, until the returned function is called;
+ * nothing is shown from then on. A look that fails shows nothing, and the next one is taken all the same: whoever depends on an answer asks by himself.
+ */
+export function lookEvery<Seen>(
+  clock: Pick<Clock, 'after'>,
+  ms: number,
+  look: () => Promise<Seen>,
+  show: (seen: Seen) => void,
+  { first = ms }: { first?: number } = {},
+): () => void {
+  let stopped = false;
+  let stopTimer = (): void => {};
+  const tick = async (): Promise<void> => {
+    const seen = await look().catch(() => undefined);
+    if (stopped) return;
+    if (seen !== undefined) show(seen);
+    stopTimer = clock.after(ms, () => void tick());
+  };
+  stopTimer = clock.after(first, () => void tick());
+  return () => {
+    stopped = true;
+    stopTimer();
+  };
+}
+
 /** An instant as records hold it: RFC 3339, UTC, milliseconds. */
 export function instant(ms: number): string {
   return new Date(ms).toISOString();

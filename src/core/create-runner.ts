@@ -13,16 +13,26 @@ import { keptName } from './versions.ts';
 /**
  * Creates the container of an attempt. Called once, by whoever won the compare-and-swap that opened it. Nothing here is repeated: where an answer
  * is lost, the next look at the run finds out what came of it; so does it where `closing` cuts this off. Never throws: what goes wrong is either
- * fenced off or left to that look.
+ * fenced off or left to that look. What the executable traces belongs below `traceContext`.
  */
-export async function createRunner(context: Context, run: StartingRun, closing?: AbortSignal): Promise<void> {
+export async function createRunner(
+  context: Context,
+  run: StartingRun,
+  closing?: AbortSignal,
+  traceContext = run.traceContext,
+): Promise<void> {
   const { artifacts, driver, logger } = context;
   const attempt = currentAttempt(run);
   const exchange = artifacts.exchange({ runId: run.id, attempt: attempt.number });
   const lease = keepLease(context, run.id, attempt);
   const signal = closing === undefined ? lease.signal : AbortSignal.any([lease.signal, closing]);
   try {
-    const access = await prepare(context, run, exchange, signal);
+    const access = await prepare(
+      context,
+      { ...run, ...(traceContext === undefined ? {} : { traceContext }) },
+      exchange,
+      signal,
+    );
     const spec: RunnerSpec = {
       name: attempt.containerName,
       runId: run.id,

@@ -1,5 +1,5 @@
 import { fromInstant, instant } from './clock.ts';
-import { queueDeadline, runDeadline, startDeadline, totalDeadline } from './deadlines.ts';
+import { queueDeadline, runDeadline, startDeadline, totalDeadline, waitDeadline } from './deadlines.ts';
 import type { Policy } from './policy.ts';
 import type { Fence, FenceReason, OrchestratorFence } from './ports/artifact-store.ts';
 import type { Observation } from './ports/runner-driver.ts';
@@ -45,7 +45,7 @@ export type Step =
   | { do: 'settle'; lost: Pick<Extract<RunEvent, { type: 'ended' }>, 'reason' | 'message'> }
   /** Stop the container, marking the record first so that others do not. */
   | { do: 'stop'; graceSeconds: number }
-  /** Remove the container and what the runner needed of its exchange. */
+  /** Remove the container and what the runner needed of its exchange; that alone where the container is gone. */
   | { do: 'removeContainer'; attempt: AttemptRecord }
   /** Leave all slot queues and wake who is next. */
   | { do: 'releaseSlots'; slots: RunRecord['slots']; term: number }
@@ -82,7 +82,7 @@ function decideQueued(run: QueuedRun, seen: Seen, now: number, policy: Policy, r
 
   if (run.releaseTerm !== undefined) return { do: 'releaseSlots', slots: run.slots, term: run.releaseTerm };
 
-  const limit = started ? totalDeadline(run) : Math.min(queueDeadline(run), totalDeadline(run));
+  const limit = waitDeadline(run);
   const retryAt = run.retryAt === undefined ? undefined : fromInstant(run.retryAt);
   if (retryAt !== undefined && retryAt > now) {
     return { do: 'wait', until: Math.min(retryAt, limit), waiting: waitingForRetry(run, retryAt) };
@@ -223,7 +223,11 @@ function decideEnded(run: EndedRun, now: number): Step {
   if (free.length > 0) return { do: 'releaseSlots', slots: free, term: run.slotTerm };
   const delivery = nextDelivery(run.webhooks);
   if (delivery !== undefined && delivery <= now) return { do: 'deliver' };
-  const until = Math.min(...left.map(due), delivery ?? Infinity);
+  const uncleared = run.attempts.filter(({ clearAt }) => clearAt !== undefined);
+  const clearing = ({ clearAt = '' }: AttemptRecord) => fromInstant(clearAt);
+  const clearable = uncleared.find((attempt) => clearing(attempt) <= now);
+  if (clearable !== undefined) return { do: 'removeContainer', attempt: clearable };
+  const until = Math.min(...left.map(due), ...uncleared.map(clearing), delivery ?? Infinity);
   return until === Infinity ? { do: 'close' } : { do: 'wait', until };
 }
 

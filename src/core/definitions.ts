@@ -74,20 +74,21 @@ export function definitions(
 
   async function list(signal?: AbortSignal): Promise<TaskSummary[]> {
     const tasks: TaskSummary[] = [];
-    for await (const { name } of artifacts.list({ signal })) {
+    for await (const { name, etag } of artifacts.list({ signal })) {
       if (!name.endsWith('.json')) continue;
       const taskName = name.slice(0, -'.json'.length);
       if (!taskNamePattern.test(taskName)) continue;
-      const summarized = await summarize(taskName, signal);
+      const summarized = await summarize(taskName, etag, signal);
       if (summarized !== undefined) tasks.push(summarized);
     }
     return tasks;
   }
 
-  /** Undefined where it has gone since it was listed. */
-  async function summarize(taskName: string, signal?: AbortSignal): Promise<TaskSummary | undefined> {
+  /** Of the version that was listed, which is read unless it is known. Undefined where it has gone since then. */
+  async function summarize(taskName: string, etag: string, signal?: AbortSignal): Promise<TaskSummary | undefined> {
     try {
-      const { definition } = await load(taskName, signal);
+      const cached = cache.get(taskName);
+      const { definition } = cached?.etag === etag ? cached : await load(taskName, signal);
       const { description, hints, enabled } = definition;
       return {
         taskName,

@@ -2,6 +2,7 @@ import { ErrandError } from '../contract/errors.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
 import type { RunRecord } from './run-record.ts';
 import type { Sealer } from './seal.ts';
+import { traceEnvironment } from './trace-context.ts';
 
 /** Reads a secret that a definition names (`valueFrom`). Throws `secretUnavailable`, saying where the value should have come from. */
 export type ReadSecret = (reference: string) => Promise<string>;
@@ -19,7 +20,14 @@ export async function taskEnvironment(
   sealer: Sealer,
   readSecret: ReadSecret,
 ): Promise<TaskEnvironment> {
-  const environment = Object.assign(Object.create(null) as Record<string, string>, run.definition.environment);
+  const environment = Object.assign(
+    Object.create(null) as Record<string, string>,
+    // One who sets a part of it himself has a trace of his own.
+    traceNames.some((name) => Object.hasOwn(run.definition.environment, name))
+      ? {}
+      : traceEnvironment(run.traceContext),
+    run.definition.environment,
+  );
   const sealed = run.secrets === undefined ? undefined : sealer.open(run.secrets, run.id);
   const secretNames: string[] = [];
   for (const { name, value, secret } of run.parameters) {
@@ -28,6 +36,8 @@ export async function taskEnvironment(
   }
   return { environment, secretNames };
 }
+
+const traceNames = ['TRACEPARENT', 'TRACESTATE'];
 
 async function secretValue(
   definition: TaskDefinition,

@@ -65,7 +65,7 @@ export function scheduleFirer(context: Context, hooks: FireHooks): (name: string
     if (now - fromInstant(plannedAt) > document.catchUpSeconds * 1000)
       return { firing: { ...about, ...missed(schedule) } };
     try {
-      const other = document.overlap === 'skip' ? await underWay(name, plannedAt) : undefined;
+      const other = document.overlap === 'skip' ? await underWay(schedule, plannedAt) : undefined;
       if (other !== undefined) return { firing: { ...about, ...overlapping(other) } };
       const accepted = await hooks.accept(requestOf(schedule), {
         principal: schedulePrincipal(name),
@@ -81,12 +81,19 @@ export function scheduleFirer(context: Context, hooks: FireHooks): (name: string
     }
   }
 
-  /** A run of another planned time that holds the slot of the schedule or waits for it. Runs that were started under `allow` are not seen. */
-  async function underWay(name: string, plannedAt: string): Promise<RunRecord | undefined> {
-    for (const { holder } of await storage.slotQueue(scheduleSlot(name))) {
-      const run = await storage.getRun(runIdOf(holder));
+  /**
+   * A run of another planned time that holds the slot of the schedule, waits for it, or has given it back until its next attempt: that one stands in no queue, but among the
+   * firings. Runs that were started under `allow` are not seen.
+   */
+  async function underWay({ name, firings }: ScheduleRecord, plannedAt: string): Promise<RunRecord | undefined> {
+    const slot = scheduleSlot(name);
+    const inQueue = (await storage.slotQueue(slot)).map(({ holder }) => runIdOf(holder));
+    const fired = firings.flatMap(({ runId }) => (runId === undefined ? [] : [runId]));
+    for (const id of new Set([...inQueue, ...fired])) {
+      const run = await storage.getRun(id);
       // A place without a run is of somebody who died before it was accepted, or is accepting this very time now.
-      if (run !== undefined && !isEnded(run) && run.schedule?.plannedAt !== plannedAt) return run;
+      if (run === undefined || isEnded(run) || run.schedule?.plannedAt === plannedAt) continue;
+      if (run.slots.some(({ key }) => key === slot)) return run;
     }
     return undefined;
   }

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import { reconciler, type Outcome } from './reconcile.ts';
+import type { RunTelemetry } from './run-telemetry.ts';
 import { currentAttempt, type EndedRun, type RunRecord } from './run-record.ts';
 import type { Delivery } from './webhooks.ts';
 
@@ -10,6 +11,8 @@ export interface LookerOptions {
    * at gets a wake-up of his own, and no exchange is watched. True unless given.
    */
   background?: boolean;
+  /** Is told how runs move. */
+  telemetry?: Pick<RunTelemetry, 'moved'>;
 }
 
 /** Looks at runs when there is a reason to, and keeps count of what is under way in this process. */
@@ -44,10 +47,14 @@ const closingMs = 5_000;
 /** The `wakeId` of a wake-up that belongs to no chain and is valid whatever the record says. */
 const anyChain = 'any';
 
-export function looker(context: Context, { background = true }: LookerOptions = {}): Looker {
+export function looker(context: Context, { background = true, telemetry }: LookerOptions = {}): Looker {
   const { artifacts, clock, logger, queue, storage } = context;
   const underWay = new Set<Promise<void>>();
   const looking = new Map<string, { again: boolean }>();
+  /** Until the end of whoever works on a run. */
+  const turns = new Map<string, Promise<void>>();
+  /** Runs that are looked at again since a look has failed: each once, however many looks have. */
+  const retrying = new Set<string>();
   const watches = new Map<string, { attempt: number; stop: AbortController }>();
   const listeners = new Map<string, Set<() => void>>();
   const deliveryListeners: ((delivery: Delivery) => void)[] = [];
@@ -68,6 +75,7 @@ export function looker(context: Context, { background = true }: LookerOptions = 
       for (const callback of deliveryListeners) callback(delivery);
     },
     closing: giveUp.signal,
+    ...(telemetry === undefined ? {} : { moved: telemetry.moved }),
   });
 
   function ended(run: EndedRun): void {
@@ -86,7 +94,26 @@ export function looker(context: Context, { background = true }: LookerOptions = 
     underWay.add(tracked);
   }
 
-  /** One look at a time per run: what comes meanwhile is one more look after it. */
+  /** One at a time per run: two in one process would only do each other's steps once more. */
+  async function inTurn<T>(runId: string, work: () => Promise<T>): Promise<T> {
+    for (let turn = turns.get(runId); turn !== undefined; turn = turns.get(runId)) await turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    turns.set(runId, promise);
+    try {
+      return await work();
+    } finally {
+      turns.delete(runId);
+      resolve();
+    }
+  }
+
+  async function reconcileInTurn(runId: string): Promise<Outcome> {
+    const outcome = await inTurn(runId, () => reconcile(runId));
+    after(runId, outcome);
+    return outcome;
+  }
+
+  /** What comes during a look is one more look after it. */
   async function look(runId: string): Promise<void> {
     if (closed) return;
     const current = looking.get(runId);
@@ -112,12 +139,21 @@ export function looker(context: Context, { background = true }: LookerOptions = 
 
   async function lookNow(runId: string): Promise<void> {
     try {
-      after(runId, await reconcile(runId));
+      await reconcileInTurn(runId);
     } catch (error) {
       logger.error({ runId, err: error }, 'could not look at a run; it is looked at again');
       // Without a background the wake-up that the record promises has to do.
-      if (!closed && background) clock.after(retryLookMs, () => track(look(runId)));
+      if (!closed && background) lookLater(runId);
     }
+  }
+
+  function lookLater(runId: string): void {
+    if (retrying.has(runId)) return;
+    retrying.add(runId);
+    clock.after(retryLookMs, () => {
+      retrying.delete(runId);
+      track(look(runId));
+    });
   }
 
   function after(runId: string, outcome: Outcome): void {
@@ -151,15 +187,15 @@ export function looker(context: Context, { background = true }: LookerOptions = 
   return {
     look,
     wake,
-    reconcile: async (runId) => {
-      const outcome = await reconcile(runId);
-      after(runId, outcome);
-      return outcome;
-    },
+    reconcile: reconcileInTurn,
     onWakeUp: async ({ runId, wakeId }) => {
-      const run = await storage.getRun(runId);
-      if (run === undefined || !run.open || (run.wakeId !== wakeId && wakeId !== anyChain)) return;
-      after(runId, await reconcile(runId));
+      // The look before it may have scheduled another wake-up in its place.
+      const outcome = await inTurn(runId, async () => {
+        const run = await storage.getRun(runId);
+        const isValid = run !== undefined && run.open && (run.wakeId === wakeId || wakeId === anyChain);
+        return isValid ? reconcile(runId) : undefined;
+      });
+      if (outcome !== undefined) after(runId, outcome);
     },
     onChange: (runId, callback) => {
       const set = listeners.get(runId) ?? new Set();

@@ -6,7 +6,7 @@ import { taskDefinitionSchema } from '../contract/task-definition.ts';
 import { accept, plan, type Accepted, type Asker } from './accept.ts';
 import { amend } from './amend.ts';
 import { changeFeed } from './change-feed.ts';
-import { instant } from './clock.ts';
+import { fromInstant, instant } from './clock.ts';
 import type { Context } from './context.ts';
 import { definitions, type Definitions } from './definitions.ts';
 import { looker, type Looker, type LookerOptions } from './looker.ts';
@@ -14,8 +14,11 @@ import { overview, type OverviewQuery } from './overview.ts';
 import type { RunFilter } from './ports/storage.ts';
 import type { WakeUp } from './ports/work-queue.ts';
 import type { Earlier } from './resolve-request.ts';
-import type { EndedRun, RunRecord } from './run-record.ts';
 import { schedules, type Schedules } from './schedules.ts';
+import { observeHeadRoom } from './head-room.ts';
+import { runMetrics } from './run-metrics.ts';
+import type { EndedRun, RunRecord } from './run-record.ts';
+import { runTelemetry } from './run-telemetry.ts';
 import { slotHolder } from './slot-holder.ts';
 import { sweep, type SweepReport } from './sweep.ts';
 import { transition } from './transition.ts';
@@ -80,17 +83,27 @@ const waitLookMs = 1_000;
 const openPage = 1_000;
 
 export function orchestrator(context: Context, options: LookerOptions = {}): Orchestrator {
+  const figures = runMetrics();
   const { storage, artifacts, queue, driver, clock, logger, policy } = context;
   const tasks = definitions(artifacts, driver, clock);
-  const looks: Looker = looker(context, options);
+  const telemetry = runTelemetry(figures);
+  const looks: Looker = looker(context, { ...options, telemetry });
+  looks.onEnd(telemetry.ended);
+  looks.onDelivery(figures.delivered);
+  const stopObserving = observeHeadRoom(context);
   const feed = changeFeed(context, looks.onAnyChange);
   const closing = new AbortController();
   const loops: Promise<void>[] = [];
 
+  function acceptTraced(request: RunRequest, asker: Asker): Promise<Accepted> {
+    return telemetry.accepting(asker, undefined, (traced) => accept(context, tasks, request, traced));
+  }
+
   const planned = schedules(context, tasks, {
-    accept: (request, asker) => accept(context, tasks, request, asker),
+    accept: acceptTraced,
     look: looks.look,
   });
+  planned.onFiring(figures.fired);
   const swept = { run: looks.wake, schedule: planned.look };
 
   async function onWakeUp(wakeUp: WakeUp): Promise<void> {
@@ -123,9 +136,14 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
     }
   }
 
-  /** Wake-ups may have died with the process that held them: every open run gets one look. */
+  /** Wake-ups may have died with the process that held them: every open run gets its own again, and one look at once. That look relies on what the record promises. */
   async function lookAtOpenRuns(): Promise<void> {
-    for (const { id } of await storage.openRuns({ limit: openPage })) await looks.look(id);
+    for (const { id } of await storage.openRuns({ limit: openPage })) {
+      const run = await storage.getRun(id);
+      const due = run === undefined ? 0 : fromInstant(run.wakeAt);
+      if (run !== undefined && due > clock.now()) await queue.schedule({ runId: id, wakeId: run.wakeId }, due);
+      await looks.look(id);
+    }
   }
 
   function loop(name: string, work: () => Promise<void>): void {
@@ -140,7 +158,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
     definitions: tasks,
     schedules: planned,
     accept: async (request, asker) => {
-      const accepted = await accept(context, tasks, request, asker);
+      const accepted = await acceptTraced(request, asker);
       await looks.look(accepted.run.id);
       return accepted;
     },
@@ -160,10 +178,12 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
         ...(request.webhook === undefined ? {} : { webhook: request.webhook }),
         ...(request.callbackUri === undefined ? {} : { callbackUri: request.callbackUri }),
       };
-      const accepted = await accept(context, tasks, again, asker, {
-        id: earlier.id,
-        ...(request.version === 'same' ? { version: asItWas(earlier) } : {}),
-      });
+      const accepted = await telemetry.accepting(asker, earlier.traceContext, (traced) =>
+        accept(context, tasks, again, traced, {
+          id: earlier.id,
+          ...(request.version === 'same' ? { version: asItWas(earlier) } : {}),
+        }),
+      );
       await looks.look(accepted.run.id);
       return accepted;
     },
@@ -239,6 +259,7 @@ export function orchestrator(context: Context, options: LookerOptions = {}): Orc
     },
     close: async () => {
       closing.abort();
+      stopObserving();
       await queue.close();
       await looks.close();
       await Promise.all(loops);

@@ -3,7 +3,7 @@ import type { Problem } from '../contract/errors.ts';
 import { limits } from '../contract/limits.ts';
 import type { RunRequest } from '../contract/run-request.ts';
 import type { TaskDefinition, TaskParameter } from '../contract/task-definition.ts';
-import { pointer } from './problems.ts';
+import { counted, pointer } from './problems.ts';
 
 export interface CheckedParameters {
   /** What is kept: every declared parameter that has a value, in the order of the definition; secrets without it. */
@@ -99,7 +99,8 @@ export function checkParameters(
     problems.push({
       path: pointer(base),
       code: 'tooLong',
-      message: `all values together have ${total} bytes: at most ${limits.valuesBytes} can be passed`,
+      // Begins with no name, for a parameter may have any.
+      message: `${total} bytes are too much for all values together: at most ${limits.valuesBytes} can be passed`,
       allowed: { maximum: limits.valuesBytes },
     });
   }
@@ -133,6 +134,8 @@ export function checkValue(parameter: TaskParameter, text: string): Omit<Problem
     ];
   if (!text.isWellFormed())
     return [{ code: 'invalidCharacter', message: `${name} has half of a surrogate pair, which UTF-8 cannot hold` }];
+  if ((type === 'int' || type === 'integer') && intPattern.test(text) && !Number.isSafeInteger(Number(text)))
+    return [{ code: 'wrongType', message: `${name} must be ${safeIntegers}`, allowed: safeIntegers }];
   if (!hasType(type, text))
     return [{ code: 'wrongType', message: `${name} must be ${describe(parameter)}`, allowed: describe(parameter) }];
 
@@ -142,20 +145,20 @@ export function checkValue(parameter: TaskParameter, text: string): Omit<Problem
   if (parameter.enum !== undefined && !parameter.enum.some((allowed) => String(allowed) === text)) {
     problems.push({
       code: 'notAllowed',
-      message: `${name} must be one of ${parameter.enum.map(String).join(', ')}`,
+      message: `${name} must be ${describe(parameter)}`,
       allowed: parameter.enum,
     });
   }
   if (minLength !== undefined && length < minLength)
     problems.push({
       code: 'tooShort',
-      message: `${name} must have at least ${minLength} characters`,
+      message: `${name} must have at least ${counted(minLength, 'character')}`,
       allowed: { minLength },
     });
   if (maxLength !== undefined && length > maxLength)
     problems.push({
       code: 'tooLong',
-      message: `${name} must have at most ${maxLength} characters`,
+      message: `${name} must have at most ${counted(maxLength, 'character')}`,
       allowed: { maxLength },
     });
   if (minimum !== undefined && Number(text) < minimum)
@@ -168,14 +171,18 @@ export function checkValue(parameter: TaskParameter, text: string): Omit<Problem
   return problems;
 }
 
+/** Said only to whoever comes near it: everybody else wants to know that a whole number is meant. */
+const safeIntegers = `a whole number between ${Number.MIN_SAFE_INTEGER} and ${Number.MAX_SAFE_INTEGER}`;
+
 /** What a parameter takes, in words. */
 function describe(parameter: TaskParameter): string {
+  if (parameter.enum !== undefined) return `one of ${parameter.enum.map(String).join(', ')}`;
   switch (parameter.parameterType) {
     case 'int':
     case 'integer':
-      return 'a whole number between -9007199254740991 and 9007199254740991, such as 42';
+      return `a whole number${boundsOf(parameter) ?? ', such as 42'}`;
     case 'number':
-      return 'a number, such as 4.2';
+      return `a number${boundsOf(parameter) ?? ', such as 4.2'}`;
     case 'boolean':
       return 'true or false';
     case 'json':
@@ -184,6 +191,12 @@ function describe(parameter: TaskParameter): string {
     case 'secret':
       return 'a string';
   }
+}
+
+/** In place of an example, which could be out of them; undefined where there are none. */
+function boundsOf({ minimum, maximum }: TaskParameter): string | undefined {
+  if (minimum === undefined) return maximum === undefined ? undefined : `, at most ${maximum}`;
+  return maximum === undefined ? `, at least ${minimum}` : ` between ${minimum} and ${maximum}`;
 }
 
 function toText(

@@ -43,7 +43,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
         {
           path,
           code: formatCode(issue.path),
-          message: `${where} has characters or a form that is not allowed`,
+          message: `${where} ${formOf(issue.path)}`,
           allowed: 'pattern' in issue ? issue.pattern : issue.format,
         },
       ];
@@ -61,7 +61,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
         {
           path,
           code: issue.origin === 'string' || issue.origin === 'array' ? 'tooLong' : 'tooLarge',
-          message: `${where} must be at most ${issue.maximum}`,
+          message: `${where} ${bound('most', issue.origin, Number(issue.maximum))}`,
           allowed: { maximum: Number(issue.maximum) },
         },
       ];
@@ -70,7 +70,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
         {
           path,
           code: issue.origin === 'string' || issue.origin === 'array' ? 'tooShort' : 'tooSmall',
-          message: `${where} must be at least ${issue.minimum}`,
+          message: `${where} ${bound('least', issue.origin, Number(issue.minimum))}`,
           allowed: { minimum: Number(issue.minimum) },
         },
       ];
@@ -96,6 +96,35 @@ function nearestProblems({ path, errors }: z.core.$ZodIssueInvalidUnion): Proble
   const isOther = (issue: z.core.$ZodIssue) => issue.path.length === 0 && issue.code === 'invalid_type';
   const nearest = errors.find((issues) => issues.length > 0 && !issues.some(isOther));
   return nearest?.flatMap((issue) => problemsOfIssue({ ...issue, path: [...path, ...issue.path] }));
+}
+
+/** `must have at most 3 entries`: what is counted is said, for a bare number would be taken for the value's own. */
+function bound(way: 'least' | 'most', origin: string, limit: number): string {
+  if (origin === 'string') return `must have at ${way} ${counted(limit, 'character')}`;
+  if (origin === 'array') return `must have at ${way} ${counted(limit, 'entry', 'entries')}`;
+  return `must be at ${way} ${limit}`;
+}
+
+/** `1 character`, `2 characters`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** What the patterns of the contract say, in words. */
+const forms: Readonly<Record<string, string>> = {
+  taskName: 'letters, digits, inner hyphens and underscores, at most 63',
+  scriptName: 'one file name of letters, digits, dots, hyphens and underscores, no dot or hyphen first, at most 128',
+  parameterName: 'letters, digits and inner underscores, a letter first, at most 63',
+  dockerImage: 'the name of an image, such as alpine:3 or registry.example.org/team/tool:1.4',
+  sha256: '64 hexadecimal digits in lower case',
+  identity: 'the resource id of an identity, /subscriptions/…/userAssignedIdentities/…',
+  valueFrom: 'env:ERRAND_SECRET_… or file:…, a name of at most 128 characters',
+};
+
+function formOf(path: readonly PropertyKey[]): string {
+  const field = String(path.at(-1));
+  const form = Object.hasOwn(forms, field) ? forms[field] : undefined;
+  return form === undefined ? 'has characters or a form that is not allowed' : `must be ${form}`;
 }
 
 /** Names get a code of their own, since what to do about them is another thing than about a malformed value. */

@@ -6,6 +6,7 @@ import { containerName } from './context.ts';
 import { choosePlace, reserveRemoval } from './choose-place.ts';
 import { withReceipt } from './cost.ts';
 import { createRunner } from './create-runner.ts';
+import { nextClearing, waitDeadline } from './deadlines.ts';
 import { decide, type Seen, type Step } from './decide.ts';
 import { deliverWebhooks, hasDueWebhook } from './deliver-webhooks.ts';
 import type { Exchange } from './ports/artifact-store.ts';
@@ -18,6 +19,7 @@ import {
   type StartingRun,
 } from './run-record.ts';
 import type { RunnerResult } from './runner-result.ts';
+import { createSpan, stepSpan } from './run-spans.ts';
 import { runIdOf, slotHolder, withoutSlots } from './slot-holder.ts';
 import { transition, withAttempt, type RunEvent } from './transition.ts';
 import { isEnded } from './view.ts';
@@ -49,6 +51,8 @@ export interface Hooks {
   delivered?(delivery: Delivery): void;
   /** Aborted where nobody will wait any longer for what is being sent. */
   closing?: AbortSignal | undefined;
+  /** This process has recorded what an event made of the run. Once per event, among all processes. */
+  moved?(before: RunRecord, after: RunRecord): void;
 }
 
 /** More steps than any run can take without waiting; beyond it two rules contradict each other. */
@@ -58,13 +62,17 @@ const maxSteps = 200;
 type Progress = { next: 'again' } | { next: 'stop'; outcome: Outcome };
 
 export function reconciler(context: Context, hooks: Hooks): Reconciler {
-  const { storage, artifacts, queue, driver, clock, policy } = context;
+  const { storage, artifacts, queue, driver, clock, logger, policy } = context;
 
   async function reconcile(runId: string): Promise<Outcome> {
     for (let steps = 0; steps < maxSteps; steps += 1) {
       const run = await storage.getRun(runId);
       if (run === undefined || !run.open) return { done: true };
-      const progress = await perform(run, await nextStep(run));
+      const progress = await stepSpan(run, async (taken) => {
+        const step = await nextStep(run);
+        taken(step.do);
+        return perform(run, step);
+      });
       if (progress.next === 'stop') return progress.outcome;
     }
     throw new ErrandError(
@@ -112,7 +120,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
       case 'stop':
         return stop(run, step.graceSeconds);
       case 'removeContainer':
-        return removeContainer(run, step.attempt);
+        return step.attempt.containerGone ? clearExchange(run, step.attempt) : removeContainer(run, step.attempt);
       case 'releaseSlots':
         return releaseSlots(run, step);
       case 'deliver':
@@ -135,6 +143,7 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     if (next === undefined)
       throw new ErrandError('internal', `${event.type} cannot happen to a run that is ${run.state}`, { runId: run.id });
     const saved = await save(run, withReceipt(next, context.prices));
+    if (saved !== undefined) hooks.moved?.(run, saved);
     if (saved !== undefined && isEnded(saved)) hooks.ended?.(saved);
     return saved;
   }
@@ -169,7 +178,8 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
     const now = clock.now();
     const choice = run.place === undefined ? await choosePlace(context, run, now) : undefined;
     if (choice !== undefined && 'until' in choice) {
-      return wait(run, { do: 'wait', until: choice.until, waiting: { reason: 'capacity', message: choice.message } });
+      const until = Math.min(choice.until, waitDeadline(run));
+      return wait(run, { do: 'wait', until, waiting: { reason: 'capacity', message: choice.message } });
     }
     for (const waiter of choice?.freed ?? []) await hooks.wake(waiter);
     if (choice?.place !== undefined && choice.notBefore > now) {
@@ -186,8 +196,12 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
       lease: { by: context.owner, until: instant(now + policy.leaseMs) },
       at: now,
     });
-    if (opened?.state === 'starting') await hooks.create(opened, (closing) => createRunner(context, opened, closing));
+    if (opened?.state === 'starting') await hooks.create(opened, (closing) => createTraced(opened, closing));
     return again;
+  }
+
+  function createTraced(run: StartingRun, closing?: AbortSignal): Promise<void> {
+    return createSpan(run, currentAttempt(run), (mine) => createRunner(context, run, closing, mine));
   }
 
   async function settle(run: RunRecord, step: Extract<Step, { do: 'settle' }>): Promise<Progress> {
@@ -237,8 +251,22 @@ export function reconciler(context: Context, hooks: Hooks): Reconciler {
       const until = Math.min(clock.now() + policy.safetyLookMs, nextDelivery(run.webhooks) ?? Infinity);
       return wait(run, { do: 'wait', until, stale: true });
     }
-    await artifacts.exchange({ runId: run.id, attempt: attempt.number }).discard();
-    await saveAttempt(run, { ...attempt, containerGone: true });
+    return clearExchange(run, attempt);
+  }
+
+  /** What cannot be removed, such as files of another user, keeps its run open and nothing else: neither slots nor who is to be told wait for it. */
+  async function clearExchange(run: RunRecord, attempt: AttemptRecord): Promise<Progress> {
+    const { clearAt: _, ...cleared } = { ...attempt, containerGone: true };
+    try {
+      await artifacts.exchange({ runId: run.id, attempt: attempt.number }).discard();
+      await saveAttempt(run, cleared);
+    } catch (error) {
+      if (!(error instanceof ErrandError) || error.code !== 'artifactsUnavailable') throw error;
+      const clearAt = instant(nextClearing(attempt, clock.now(), policy));
+      const about = { runId: run.id, attempt: attempt.number, clearAt, err: error };
+      logger.warn(about, 'what a runner has left of its exchange could not be removed; it is tried again');
+      await saveAttempt(run, { ...cleared, clearAt });
+    }
     return again;
   }
 

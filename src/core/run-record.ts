@@ -2,6 +2,7 @@ import type { Receipt } from '../contract/cost.ts';
 import type { EndReason, LogFacts, OutputFile, RunState, TerminalState } from '../contract/run.ts';
 import type { Delivery } from './webhooks.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** An instant: RFC 3339, UTC, milliseconds. */
 export type Instant = string;
@@ -34,6 +35,9 @@ export interface AttemptRecord {
   createdAt?: Instant;
   fencedAt?: Instant;
   endedAt?: Instant;
+  /** When the platform had pulled the image for this attempt, and how long that took. Not there where it had the image, or does not tell. */
+  pulledAt?: Instant;
+  pullMs?: number;
   fetchMs?: number;
   runMs?: number;
   exitCode?: number;
@@ -46,6 +50,8 @@ export interface AttemptRecord {
   containerGone: boolean;
   /** Not removed before this: the platform limits how fast containers may be. */
   removeAt?: Instant;
+  /** The container is gone, and what the runner had of its exchange could not be removed: tried again then. */
+  clearAt?: Instant;
   log?: LogFacts;
 }
 
@@ -89,6 +95,8 @@ interface RunBase {
   webhooks?: readonly Delivery[];
   /** By the price list of the time. */
   cost?: Receipt;
+  /** Where the request for it belongs in a trace; spans of the run are children of that. */
+  traceContext?: TraceContext;
   /** The key under which the record is found again, for its removal. */
   idempotencyKey?: string;
   /** Slots that the run may hold or wait for, in the order of taking. Empty again once they are given back. */

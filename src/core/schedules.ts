@@ -80,8 +80,9 @@ export function schedules(
   function edited(current: ScheduleRecord, document: ScheduleDocument, by: string): ScheduleRecord {
     const now = clock.now();
     const next = { ...current, document, revision: newId(), updatedAt: instant(now), updatedBy: by };
-    // A planned time that is due at this very moment is not lost by an edit that leaves the times as they are.
-    return isPlannedAlike(current.document, document) ? next : planned(next, now, newId);
+    // A planned time that is due at this very moment is not lost by an edit that leaves the times as they are. Where none is planned, nobody could read them before.
+    const keepsTime = current.nextAt !== undefined && isPlannedAlike(current.document, document);
+    return keepsTime ? next : planned(next, now, newId);
   }
 
   return {

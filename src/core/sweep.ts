@@ -168,34 +168,51 @@ function isBehind(run: RunRecord, key: string, holder: string): boolean {
   return run.open && slotHolder(run) === holder && run.slots.some((slot) => slot.key === key);
 }
 
-/** Files first: a record without files can be deleted again, files without a record would have to be found. */
+/** Files first: a record without files can be deleted again, files without a record would have to be found. One that cannot be deleted does not keep the younger ones from it. */
 async function deleteOld(
-  { storage, artifacts, clock, policy }: Context,
+  { storage, artifacts, clock, policy, logger }: Context,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
   const before = instant(clock.now() - policy.keepRecordsMs);
+  const failed = new Set<string>();
   for (;;) {
-    const ids = await storage.endedRuns({ before, limit: page }, { signal });
-    for (const id of ids) {
-      await artifacts.deleteRun(id, { signal });
-      await storage.deleteRun(id, { signal });
-      report.deletedRuns += 1;
+    const limit = page + failed.size;
+    const ids = await storage.endedRuns({ before, limit }, { signal });
+    for (const id of ids.filter((each) => !failed.has(each))) {
+      try {
+        await artifacts.deleteRun(id, { signal });
+        await storage.deleteRun(id, { signal });
+        report.deletedRuns += 1;
+      } catch (error) {
+        signal?.throwIfAborted();
+        logger.error({ runId: id, err: error }, 'a run past its time could not be deleted; the next sweep tries again');
+        failed.add(id);
+        if (failed.size >= page) return;
+      }
     }
-    if (ids.length < page) return;
+    if (ids.length < limit) return;
   }
 }
 
-/** The id of a run tells its age, so a folder of a run that is only now being accepted is left alone. */
+/**
+ * The id of a run tells its age, and the oldest are listed first. Files of a run whose record may still be kept are not looked at: to read all those records with each
+ * sweep would cost more than everything else that Errand does.
+ */
 async function deleteStrayFiles(
-  { storage, artifacts, clock, policy }: Context,
+  { storage, artifacts, clock, policy, logger }: Context,
   report: SweepReport,
   signal?: AbortSignal,
 ): Promise<void> {
   for await (const id of artifacts.listRuns({ signal })) {
-    if (clock.now() - decodeTime(id.toUpperCase()) < policy.sweepGraceMs) continue;
+    if (clock.now() - decodeTime(id.toUpperCase()) < policy.keepRecordsMs) return;
     if ((await storage.getRun(id, { signal })) !== undefined) continue;
-    await artifacts.deleteRun(id, { signal });
-    report.deletedFiles += 1;
+    try {
+      await artifacts.deleteRun(id, { signal });
+      report.deletedFiles += 1;
+    } catch (error) {
+      signal?.throwIfAborted();
+      logger.error({ runId: id, err: error }, 'files of no run could not be deleted; the next sweep tries again');
+    }
   }
 }

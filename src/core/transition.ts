@@ -194,7 +194,9 @@ function avoiding<R extends RunRecord>(
   const refusals = run.attempts.filter(({ reason }) => reason === 'noCapacity');
   const pauseMs = Math.min(policy.noCapacityMs * 2 ** (refusals.length - 1), longestPauseMs);
   // A place that is full for a day would fill the record: only the last refusals are kept.
-  const old = refusals.filter(({ containerGone }) => containerGone).slice(0, -keptRefusals);
+  const old = refusals
+    .filter(({ containerGone, clearAt }) => containerGone && clearAt === undefined)
+    .slice(0, -keptRefusals);
   return {
     ...run,
     attempts: run.attempts.filter((attempt) => !old.includes(attempt)),

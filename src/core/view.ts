@@ -1,6 +1,7 @@
 import type { RunView } from '../contract/run.ts';
 import { isTerminal } from '../contract/run.ts';
 import { toDeliveryView } from './webhooks.ts';
+import { traceIdOf } from './trace-context.ts';
 import { lastAttempt, type AttemptRecord, type EndedRun, type RunRecord } from './run-record.ts';
 
 /** The run as the API shows it. Where it waits for a slot, `position` says how many are before it. */
@@ -42,6 +43,7 @@ export function toView(run: RunRecord, position?: number): RunView {
     ...(run.taskVersion === undefined ? {} : { taskVersion: run.taskVersion }),
     ...(run.schedule === undefined ? {} : { schedule: run.schedule }),
     ...(run.webhooks === undefined ? {} : { webhooks: run.webhooks.map(toDeliveryView) }),
+    ...(run.traceContext === undefined ? {} : { traceId: traceIdOf(run.traceContext) }),
     ...(run.cost === undefined ? {} : { cost: run.cost }),
     executable: run.executable,
     definition: run.definition,
@@ -54,6 +56,6 @@ export function isEnded(run: RunRecord): run is EndedRun {
 }
 
 function toAttemptView(attempt: AttemptRecord): RunView['attempts'][number] {
-  const { lease: _, ...shown } = attempt;
+  const { lease: _, clearAt: __, ...shown } = attempt;
   return shown;
 }

@@ -9,7 +9,7 @@ import type { WebhookRules } from '../core/webhook-target.ts';
 import type { AzurePlace } from '../runners/azure-settings.ts';
 import { azureNames, settingOf } from './azure-setting-names.ts';
 import { azureStorageConfig, type AzureStorageConfig } from './azure-storage-config.ts';
-import type { Environment } from './config.ts';
+import { secretKeyForm, type Environment } from './config.ts';
 import type { SecretSources } from './secret-reader.ts';
 import { webhookRules, webhookVariables } from './webhook-config.ts';
 
@@ -70,7 +70,7 @@ const list = z
 
 const positive = z
   .string()
-  .regex(/^[1-9][0-9]{0,14}$/)
+  .regex(/^[1-9][0-9]{0,14}$/, 'must be a whole number from 1 on')
   .transform(Number);
 
 const guid = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a GUID');
@@ -97,7 +97,7 @@ const variables = z.object({
     .default('errand'),
   ERRAND_CONTAINER_NAME_PREFIX: z.string().default('errand'),
   ERRAND_CLIENT_ID: guid.optional(),
-  ERRAND_SECRET_KEY: z.base64().optional(),
+  ERRAND_SECRET_KEY: z.base64(secretKeyForm).optional(),
   ERRAND_API_KEYS: z.string().optional(),
   ERRAND_AUTH_LEVEL: z.enum(['function', 'anonymous']).default('function'),
   ERRAND_FUNCTION_KEY_SCOPES: list,

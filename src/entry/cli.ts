@@ -5,10 +5,11 @@ import { clientConfig, environment } from './config.ts';
 import { packageVersion } from './package-root.ts';
 import { commonOptions, readArguments } from './terminal/arguments.ts';
 import { exitCodes } from './terminal/exit-codes.ts';
-import { commandHelp, overview } from './terminal/help.ts';
+import { fileProblem } from './terminal/file-problem.ts';
+import { commandHelp, groupHelp, overview } from './terminal/help.ts';
 import { processIo } from './terminal/io.ts';
 import { styleFor } from './terminal/style.ts';
-import { didYouMean } from './terminal/suggest.ts';
+import { didYouMean, suggest } from './terminal/suggest.ts';
 import { UsageError } from './terminal/usage-error.ts';
 
 const leastNode = 24;
@@ -21,15 +22,30 @@ function splitCommand(args: readonly string[]): { before: string[]; words: strin
   return at === -1 ? { before: [...args], words: [] } : { before: args.slice(0, at), words: args.slice(at) };
 }
 
+/** The commands whose first word this is, where it is none by itself. */
+function groupOf(word: string): readonly Entry[] {
+  return commandTable.filter(({ name }) => name.startsWith(`${word} `));
+}
+
 /** A command's name may have two words. */
 function findCommand(words: readonly string[]): { entry: Entry; rest: readonly string[] } {
   for (const length of [2, 1]) {
     const entry = commandTable.find(({ name }) => name === words.slice(0, length).join(' '));
     if (entry !== undefined) return { entry, rest: words.slice(length) };
   }
-  const [given = ''] = words;
-  const inGroup = commandTable.filter(({ name }) => name.startsWith(`${given} `)).map(({ name }) => `errand ${name}`);
-  if (inGroup.length > 0) throw new UsageError(`"errand ${given}" needs one more word: ${inGroup.join(', ')}.`);
+  const [given = '', next] = words;
+  const inGroup = groupOf(given).map(({ name }) => name);
+  if (inGroup.length > 0) {
+    const all = inGroup.map((name) => `errand ${name}`).join(', ');
+    if (next === undefined || next.startsWith('-'))
+      throw new UsageError(`"errand ${given}" needs one more word: ${all}.`);
+    const one = suggest(
+      next,
+      inGroup.map((name) => name.slice(given.length + 1)),
+    );
+    const hint = one === undefined ? `: there are ${all}.` : `; did you mean errand ${given} ${one}?`;
+    throw new UsageError(`There is no command ${given} ${next}${hint}`);
+  }
   const meant = didYouMean(
     given,
     commandTable.map(({ name }) => name),
@@ -56,8 +72,12 @@ async function main(args: readonly string[]): Promise<number> {
     if (values.version) return await print(`${packageVersion()}\n`);
     if (words.length === 0 || words[0] === 'help') {
       if (words.length < 2) return await print(overview(commandTable, style));
+      const group = words.length === 2 ? groupOf(words[1] ?? '') : [];
+      if (group.length > 0) return await print(groupHelp(group, style));
       return await print(commandHelp(await findCommand(words.slice(1)).entry.load(), style));
     }
+    const group = words.length === 2 && isHelp(words[1]) ? groupOf(words[0] ?? '') : [];
+    if (group.length > 0) return await print(groupHelp(group, style));
     const { entry, rest } = findCommand(words);
     const command = await entry.load();
     const common = readArguments(
@@ -79,15 +99,20 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+function isHelp(word: string | undefined): boolean {
+  return word === '--help' || word === '-h';
+}
+
 async function print(text: string): Promise<number> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
   return exitCodes.done;
 }
 
-/** `errand runs | head -1` closes the pipe early, which is no failure of ours. */
+/** `errand runs | head -1` closes the pipe early, which is no failure of ours; a full disk is one, and has to be said. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(exitCodes.done);
+  if (error.code === 'EPIPE') process.exit(exitCodes.done);
+  process.stderr.write(`errand: standard output cannot be written: ${fileProblem(error)}.\n`);
+  process.exit(exitCodes.unavailable);
 });
 
 const code = await main(process.argv.slice(2));

@@ -5,8 +5,10 @@ import { azureBlobs } from '../artifacts/azure-blobs.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
 import type { LookerOptions } from '../core/looker.ts';
+import { observedDriver } from '../core/observed-driver.ts';
 import { orchestrator, type Orchestrator } from '../core/orchestrator.ts';
 import type { RunnerDriver } from '../core/ports/runner-driver.ts';
+import { runMetrics } from '../core/run-metrics.ts';
 import { sealer } from '../core/seal.ts';
 import { azureQueue, type AzureQueue } from '../queues/azure-queue.ts';
 import { azureContainerInstances } from '../runners/azure-container-instances.ts';
@@ -69,7 +71,7 @@ export async function composeAzure(
     logger,
     onEvent: async ({ runId }) => made?.onEvent(runId),
   });
-  const driver = await chooseDriver(config, { logger, clock, runnerScript });
+  const driver = observedDriver(await chooseDriver(config, { logger, clock, runnerScript }), runMetrics());
   const ulid = monotonicFactory();
   const context = decorate({
     storage,

@@ -8,8 +8,10 @@ import { ErrandError } from '../contract/errors.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { Context } from '../core/context.ts';
 import type { Logger } from '../core/logger.ts';
+import { observedDriver } from '../core/observed-driver.ts';
 import { orchestrator, type Orchestrator } from '../core/orchestrator.ts';
 import type { RunnerDriver } from '../core/ports/runner-driver.ts';
+import { runMetrics } from '../core/run-metrics.ts';
 import { sealer } from '../core/seal.ts';
 import { timerQueue } from '../queues/timer.ts';
 import { dockerRunner } from '../runners/docker.ts';
@@ -48,7 +50,7 @@ export async function compose(
     logger,
     ...(config.docker.engineDirectory === undefined ? {} : { hostPath: config.docker.engineDirectory }),
   });
-  const driver = await chooseDriver(config, logger, clock);
+  const driver = observedDriver(await chooseDriver(config, logger, clock), runMetrics());
   const ulid = monotonicFactory();
   const context = decorate({
     storage,

@@ -10,6 +10,7 @@ import type { DockerConnection } from '../runners/docker-engine.ts';
 import { processEnvironmentNames, processIsNoSandbox } from '../runners/process-environment.ts';
 import type { SecretSources } from './secret-reader.ts';
 import { webhookRules, webhookVariables } from './webhook-config.ts';
+import { telemetryConfig, type TelemetryConfig } from './telemetry/telemetry-config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -40,6 +41,8 @@ export interface ServerConfig {
   webhooks: WebhookRules;
   policy: Policy;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Undefined where nothing is exported. */
+  telemetry: TelemetryConfig | undefined;
 }
 
 export interface ClientConfig {
@@ -49,12 +52,17 @@ export interface ClientConfig {
 
 export const defaultPort = 7070;
 
-const whole = (minimum: number, maximum: number) =>
-  z
+/** What the key that seals has to be, and how to make one. */
+export const secretKeyForm = 'must be 32 bytes in base64: openssl rand -base64 32';
+
+const whole = (minimum: number, maximum: number) => {
+  const error = `must be a whole number from ${minimum} to ${maximum}`;
+  return z
     .string()
-    .regex(/^[0-9]{1,15}$/)
+    .regex(/^[0-9]{1,15}$/, error)
     .transform(Number)
-    .pipe(z.int().min(minimum).max(maximum));
+    .pipe(z.int().min(minimum, error).max(maximum, error));
+};
 
 /** The variables that `errand serve` and `errand dev` read, each checked. Empty counts as not set. */
 const serverVariables = z.object({
@@ -63,14 +71,17 @@ const serverVariables = z.object({
   ERRAND_DATA_DIR: z.string().default('.errand'),
   ERRAND_DRIVER: z.enum(['docker', 'process', 'auto']).optional(),
   ERRAND_ALLOW_PROCESS_DRIVER: z.enum(['0', '1']).default('0'),
-  ERRAND_EXCHANGE_HOST_PATH: z.string().startsWith('/').optional(),
+  ERRAND_EXCHANGE_HOST_PATH: z.string().startsWith('/', 'must be a path that begins with /').optional(),
   ERRAND_NAME_PREFIX: z
     .string()
-    .regex(/^[a-z][a-z0-9]{0,15}(?:-[a-z0-9]{1,10})?$/)
+    .regex(
+      /^[a-z][a-z0-9]{0,15}(?:-[a-z0-9]{1,10})?$/,
+      'must be at most 16 lower-case letters and digits, a letter first, and may end with a hyphen and 10 more',
+    )
     .default('errand'),
   ERRAND_MAX_RUNNERS: whole(1, 100_000).default(64),
   ERRAND_API_KEYS_FILE: z.string().optional(),
-  ERRAND_SECRET_KEY: z.base64().optional(),
+  ERRAND_SECRET_KEY: z.base64(secretKeyForm).optional(),
   ERRAND_SECRET_KEY_FILE: z.string().optional(),
   ERRAND_SECRETS_DIR: z.string().optional(),
   ERRAND_LOG_MAX_BYTES: whole(1_024, 1_099_511_627_776).default(defaultPolicy.logMaxBytes),
@@ -127,6 +138,7 @@ export function serverConfig(from: Environment, defaults: { driver: ServerConfig
       keepRecordsMs: variables.ERRAND_KEEP_DAYS * 86_400_000,
     },
     logLevel: variables.ERRAND_LOG_LEVEL,
+    telemetry: telemetryConfig(from, { applicationInsights: false }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { ArtifactStore } from '../core/ports/artifact-store.ts';
 import type { Storage } from '../core/ports/storage.ts';
+import type { TraceContext } from '../core/trace-context.ts';
 import type { Callers, Principal } from './api-keys.ts';
 import type { Dashboard } from './dashboard.ts';
 
@@ -28,9 +29,11 @@ export interface AppOptions {
   heartbeatMs?: number | undefined;
   /** How long the body of a JSON request may take to arrive, in milliseconds. */
   bodyMs?: number | undefined;
+  /** `internal` where the host tells of the request itself, so that it is not counted twice. `server` unless given. */
+  requestSpan?: 'server' | 'internal' | undefined;
 }
 
 /** What the middleware leaves for the handlers. */
 export interface AppEnv {
-  Variables: { requestId: string; principal: Principal };
+  Variables: { requestId: string; principal: Principal; traceContext: TraceContext | undefined };
 }

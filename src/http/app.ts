@@ -14,6 +14,7 @@ import { outputHandlers } from './outputs.ts';
 import { overviewHandlers } from './overview.ts';
 import { problemResponse } from './problem.ts';
 import { requestId } from './request-id.ts';
+import { requestSpans } from './request-span.ts';
 import { runHandlers } from './runs.ts';
 import { scheduleHandlers } from './schedules.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -25,6 +26,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const { keys, closing, dashboard, logger } = options;
   const metrics = httpMetrics(options);
   const app = new Hono<AppEnv>();
+  const traced = requestSpans(options);
   const handlers: Handlers = {
     ...runHandlers(options, metrics),
     ...logHandlers(options),
@@ -50,6 +52,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     app.on(
       route.method.toUpperCase(),
       honoPath(route),
+      traced(route),
       metrics.measure(name),
       requireScope(route, options),
       handlers[name],

@@ -24,7 +24,9 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** Addresses that the dashboard draws itself. */
-const page = /^\/(?:(?:runs|tasks)(?:\/[A-Za-z0-9_-]{1,80})?)?$/;
+const page = /^\/(?:schedules|(?:runs|tasks)(?:\/[A-Za-z0-9_-]{1,80})?)?$/;
+/** Addresses that are never the dashboard's, so that nobody gets a page where a program would look for an answer or a file. */
+const notOurs = /^\/(?:api|assets|mcp|metrics|healthz)(?:\/|$)/;
 /** One segment with a hash in its name: nothing else is ever looked for on the disk. */
 const asset = /^\/assets\/[A-Za-z0-9_-]+\.[a-z]+$/;
 
@@ -59,7 +61,9 @@ export function dashboard(directory: string): Dashboard {
   return {
     answer: async (request) => {
       const { pathname } = new URL(request.url);
-      const isPage = page.test(pathname);
+      // The dashboard tells a person who has mistyped an address where to go on; a program is told as everywhere.
+      const isMistyped = !page.test(pathname) && !notOurs.test(pathname) && isBrowser(request);
+      const isPage = page.test(pathname) || isMistyped;
       if (!isPage && !asset.test(pathname)) return undefined;
       const name = isPage ? 'index.html' : pathname.slice(1);
       const found = await file(name);
@@ -73,14 +77,19 @@ export function dashboard(directory: string): Dashboard {
         ETag: found.etag,
         Vary: 'Accept-Encoding',
       });
-      if (request.headers.get('if-none-match') === found.etag) return new Response(null, { status: 304, headers });
+      if (!isMistyped && request.headers.get('if-none-match') === found.etag)
+        return new Response(null, { status: 304, headers });
       const zipped = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '');
       if (zipped) headers.set('Content-Encoding', 'gzip');
       const body = zipped ? found.gzipped : found.bytes;
       headers.set('Content-Length', String(body.length));
-      return new Response(request.method === 'HEAD' ? null : body, { headers });
+      return new Response(request.method === 'HEAD' ? null : body, { headers, status: isMistyped ? 404 : 200 });
     },
   };
+}
+
+function isBrowser(request: Request): boolean {
+  return /\btext\/html\b/.test(request.headers.get('accept') ?? '');
 }
 
 async function read(path: string): Promise<WebFile | undefined> {

@@ -1,7 +1,7 @@
 import type { EndReason, RunState, TerminalState } from '../contract/run.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Logger } from '../core/logger.ts';
 import { toText, wholeCharacters } from '../core/log-text.ts';
+import { loggerWith, type Logger } from '../core/logger.ts';
 import type { Orchestrator } from '../core/orchestrator.ts';
 import type { ArtifactStore, Exchange } from '../core/ports/artifact-store.ts';
 import { isEnded } from '../core/view.ts';
@@ -49,7 +49,7 @@ export async function* logEvents(
   }: { from: LogPosition; resumed: boolean; heartbeatMs: number; signal: AbortSignal },
 ): AsyncGenerator<LogEvent, void, undefined> {
   const bellOfRun = bell(clock);
-  const watches = logWatches(bellOfRun, logger);
+  const watches = logWatches(bellOfRun, loggerWith(logger, { runId }));
   const stopListening = orchestrator.onChange(runId, bellOfRun.ring);
   signal.addEventListener('abort', bellOfRun.ring, { once: true });
   let position = from;

@@ -9,13 +9,14 @@ import type { Handlers } from './handlers.ts';
 import { logEvents, type LogEvent, type LogPosition } from './log-events.ts';
 import { query } from './query.ts';
 import { byteRange, type ByteRange } from './range.ts';
+import { startedBody } from './started-body.ts';
 import { visibleRun } from './visible-run.ts';
 
 const chunkBytes = 64 * 1024;
 const maximumAttempt = 999;
 
 export function logHandlers(options: AppOptions): Handlers<'getLogs'> {
-  const { orchestrator, artifacts } = options;
+  const { orchestrator, artifacts, clock } = options;
 
   function follow(c: Context<AppEnv>, run: RunRecord, attempt: number | undefined): Response {
     const resumeAt = lastEventId(c.req.raw.headers);
@@ -47,10 +48,13 @@ export function logHandlers(options: AppOptions): Handlers<'getLogs'> {
     const { start, end } = range ?? { start: 0, end: size };
     headers.set('Content-Length', String(end - start));
     if (range !== undefined) headers.set('Content-Range', `bytes ${start}-${end - 1}/${size}`);
-    return new Response(c.req.method === 'HEAD' ? null : await logBody(exchange, { start, end }, signal), {
-      status: range === undefined ? 200 : 206,
-      headers,
-    });
+    return new Response(
+      c.req.method === 'HEAD' ? null : await startedBody(logBody(exchange, { start, end }, signal), clock),
+      {
+        status: range === undefined ? 200 : 206,
+        headers,
+      },
+    );
   }
 
   return {
@@ -120,31 +124,18 @@ function lastEventId(headers: Headers): LogPosition | undefined {
   return { attempt: Number(attempt), offset: Number(offset) };
 }
 
-/**
- * Reads as the reader asks, never the whole log at once. The first piece is read before there is an answer: what cannot be read is said by its status, and
- * that comes with the head.
- */
-async function logBody(
-  exchange: Exchange,
-  { start, end }: ByteRange,
-  signal: AbortSignal,
-): Promise<ReadableStream<Uint8Array>> {
+/** Reads as the reader asks, never the whole log at once. */
+function logBody(exchange: Exchange, { start, end }: ByteRange, signal: AbortSignal): ReadableStream<Uint8Array> {
   let offset = start;
-  const next = async (): Promise<Uint8Array> => {
-    const slice = await exchange.readLog({ offset, length: Math.min(chunkBytes, end - offset) }, { signal });
-    if (slice === undefined || slice.offset !== offset || slice.bytes.length === 0)
-      throw new Error('the log became shorter while it was read');
-    offset += slice.bytes.length;
-    return slice.bytes;
-  };
-  let first = start < end ? await next() : undefined;
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        const bytes = first ?? (offset < end ? await next() : undefined);
-        first = undefined;
-        if (bytes !== undefined) controller.enqueue(bytes);
-        if (offset >= end) controller.close();
+        if (offset >= end) return controller.close();
+        const slice = await exchange.readLog({ offset, length: Math.min(chunkBytes, end - offset) }, { signal });
+        if (slice === undefined || slice.offset !== offset || slice.bytes.length === 0)
+          throw new Error('the log became shorter while it was read');
+        offset += slice.bytes.length;
+        controller.enqueue(slice.bytes);
       },
     },
     { highWaterMark: 0 },

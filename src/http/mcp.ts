@@ -55,6 +55,9 @@ function itself(c: Context<AppEnv>, fetch: (request: Request) => Promise<Respons
     return value === null ? [] : [[name, value]];
   });
   headers.push(['x-request-id', c.get('requestId')]);
+  const { traceparent, tracestate } = c.get('traceContext') ?? {};
+  if (traceparent !== undefined) headers.push(['traceparent', traceparent]);
+  if (tracestate !== undefined) headers.push(['tracestate', tracestate]);
   return createClient({
     url: new URL(url).origin,
     fetch: async (input, init) => {

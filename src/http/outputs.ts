@@ -2,9 +2,10 @@ import { ErrandError } from '../contract/errors.ts';
 import type { AppOptions } from './app-options.ts';
 import type { Handlers } from './handlers.ts';
 import { isEnded } from '../core/view.ts';
+import { startedBody } from './started-body.ts';
 import { pathPart, visibleRun } from './visible-run.ts';
 
-export function outputHandlers({ orchestrator, artifacts }: AppOptions): Handlers<'getOutput'> {
+export function outputHandlers({ orchestrator, artifacts, clock }: AppOptions): Handlers<'getOutput'> {
   return {
     getOutput: async (c) => {
       const run = await visibleRun(c, orchestrator);
@@ -32,7 +33,7 @@ export function outputHandlers({ orchestrator, artifacts }: AppOptions): Handler
         'Content-Disposition': `attachment; filename="${file.name}"`,
         ETag: `"${file.sha256}"`,
       };
-      if (c.req.method !== 'HEAD') return new Response(content.body, { headers });
+      if (c.req.method !== 'HEAD') return new Response(await startedBody(content.body, clock), { headers });
       await content.body.cancel();
       return new Response(null, { headers });
     },

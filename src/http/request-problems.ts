@@ -9,11 +9,14 @@ const parameterSchema = runRequestSchema.shape.parameters.unwrap().element;
  * What else is wrong with a request whose form is already wrong somewhere: the parameters that are well-formed are held against the task, so that
  * nobody has to mend a request twice. Finds nothing where the task itself cannot be told or used.
  */
-export async function furtherProblems(body: unknown, definitions: Pick<Definitions, 'load'>): Promise<Problem[]> {
-  if (body === null || typeof body !== 'object' || !('taskName' in body) || typeof body.taskName !== 'string')
-    return [];
+export async function furtherProblems(
+  taskName: string,
+  body: unknown,
+  definitions: Pick<Definitions, 'load'>,
+): Promise<Problem[]> {
+  if (body === null || typeof body !== 'object') return [];
   const given: readonly unknown[] = 'parameters' in body && Array.isArray(body.parameters) ? body.parameters : [];
-  const definition = await definitionOf(body.taskName, definitions);
+  const definition = await definitionOf(taskName, definitions);
   if (definition === undefined) return [];
 
   const wellFormed: {

@@ -8,7 +8,7 @@ import {
   runRequestSchema,
   type RunRequest,
 } from '../contract/run-request.ts';
-import type { Accepted } from '../core/accept.ts';
+import type { Accepted, Asker } from '../core/accept.ts';
 import type { RunFilter } from '../core/ports/storage.ts';
 import { problemsOf } from '../core/problems.ts';
 import type { AppEnv, AppOptions } from './app-options.ts';
@@ -47,7 +47,7 @@ export function runHandlers(options: AppOptions, metrics: Pick<HttpMetrics, 'acc
     const visible = typeof taskName === 'string' && maySee(c.get('principal'), taskName);
     throw invalidRequest([
       ...problems,
-      ...(visible ? await furtherProblems(body.value, orchestrator.definitions) : []),
+      ...(visible ? await furtherProblems(taskName, body.value, orchestrator.definitions) : []),
     ]);
   }
 
@@ -61,7 +61,7 @@ export function runHandlers(options: AppOptions, metrics: Pick<HttpMetrics, 'acc
           `there is no task ${JSON.stringify(request.taskName.slice(0, 80))}: "errand tasks" lists those that there are, "errand push" adds one`,
         );
       }
-      return accepted(c, await orchestrator.accept(request, { principal: principal.name, idempotencyKey: key }));
+      return accepted(c, await orchestrator.accept(request, askerOf(c, key)));
     },
 
     listRuns: async (c) => {
@@ -96,10 +96,7 @@ export function runHandlers(options: AppOptions, metrics: Pick<HttpMetrics, 'acc
       const body = (await readJson(c.req.raw, options)) ?? { value: {}, problems: [] };
       const request = checked(rerunRequestSchema, body, problems);
       const { id } = await visibleRun(c, orchestrator);
-      return accepted(
-        c,
-        await orchestrator.rerun(id, request, { principal: c.get('principal').name, idempotencyKey: key }),
-      );
+      return accepted(c, await orchestrator.rerun(id, request, askerOf(c, key)));
     },
 
     redeliverWebhook: async (c) => {
@@ -117,6 +114,10 @@ export function runHandlers(options: AppOptions, metrics: Pick<HttpMetrics, 'acc
       return c.json(await orchestrator.view(await orchestrator.resolve(id, request, c.get('principal').name)));
     },
   };
+}
+
+function askerOf(c: Context<AppEnv>, key: string | undefined): Asker {
+  return { principal: c.get('principal').name, idempotencyKey: key, traceContext: c.get('traceContext') };
 }
 
 /** `onlyTasks`: those that exist for who asks. Storages filter by one task, so a key for several has to say which. */

@@ -40,7 +40,7 @@ export function scheduleHandlers(options: AppOptions): Handlers<Names> {
       ...(typeof cron === 'string' && cron.length <= 200
         ? cronProblems({ cron, timeZone: typeof timeZone === 'string' ? timeZone : 'UTC' }, clock.now())
         : []),
-      ...(isVisible ? await furtherProblems(body.value, orchestrator.definitions) : []),
+      ...(isVisible ? await furtherProblems(taskName, body.value, orchestrator.definitions) : []),
     ]);
   }
 

@@ -4,12 +4,14 @@ import type { Check, Plan } from '../contract/run.ts';
 import { runRequestSchema } from '../contract/run-request.ts';
 import type { StoredTask } from '../core/definitions.ts';
 import { parameterSchema } from '../core/parameter-schema.ts';
+import { problemsOf } from '../core/problems.ts';
 import { versionOf } from '../core/versions.ts';
 import type { AppEnv, AppOptions } from './app-options.ts';
 import { maySee } from './auth.ts';
-import { checked, invalidRequest, readJson } from './body.ts';
+import { invalidRequest, readJson } from './body.ts';
 import type { Handlers } from './handlers.ts';
 import { readPush } from './push.ts';
+import { furtherProblems } from './request-problems.ts';
 import { visibleTask } from './visible-task.ts';
 
 type Names = 'listTasks' | 'getTask' | 'putTask' | 'deleteTask' | 'getTaskSchema' | 'checkTask' | 'planTask';
@@ -74,7 +76,13 @@ export function taskHandlers(options: AppOptions): Handlers<Names> {
   async function plan(c: Context<AppEnv>): Promise<Plan> {
     const taskName = visibleTask(c);
     const body = (await readJson(c.req.raw, options)) ?? { value: {}, problems: [] };
-    return orchestrator.plan({ taskName, ...checked(planRequestSchema, body) });
+    const parsed = planRequestSchema.safeParse(body.value, { reportInput: true });
+    if (parsed.success && body.problems.length === 0) return orchestrator.plan({ taskName, ...parsed.data });
+    throw invalidRequest([
+      ...body.problems,
+      ...(parsed.success ? [] : problemsOf(parsed.error)),
+      ...(await furtherProblems(taskName, body.value, definitions)),
+    ]);
   }
 
   return {

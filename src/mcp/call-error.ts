@@ -28,10 +28,7 @@ export function errorResult(
   const { details, status, message } = error;
   if (details === undefined) return failed({ code: `status${status}`, message, retryable: status >= 500 });
   const { code, detail, retryable, runId } = details;
-  const problems = details.problems?.map((problem) => ({
-    ...problem,
-    path: argumentPath(problem.path, argumentNames),
-  }));
+  const problems = details.problems === undefined ? undefined : argumentProblems(details.problems, argumentNames);
   return failed({ code, message: detail, retryable, problems, runId });
 }
 
@@ -40,7 +37,11 @@ export function isRefusedWith(error: unknown, code: ErrorCode): boolean {
   return error instanceof ErrandApiError && error.details?.code === code;
 }
 
-/** Parameters travel as a list; a model knows them by their names. */
+/** Problems of parameters as those of arguments. Parameters travel as a list; a model knows them by their names. */
+export function argumentProblems(problems: readonly Problem[], names: readonly string[]): Problem[] {
+  return problems.map((problem) => ({ ...problem, path: argumentPath(problem.path, names) }));
+}
+
 function argumentPath(path: string, names: readonly string[]): string {
   const [, index, rest = ''] = /^\/parameters\/(\d+)\/(?:name|value)(\/.*)?$/.exec(path) ?? [];
   const name = index === undefined ? undefined : names[Number(index)];

@@ -1,10 +1,12 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type { Problem } from '../contract/errors.ts';
 import type { RunRequestBody } from '../contract/run-request.ts';
 import { isTerminal, type RunView } from '../contract/run.ts';
 import type { Call } from './call.ts';
-import { errorResult, isRefusedWith, refusal } from './call-error.ts';
+import { argumentProblems, errorResult, isRefusedWith, refusal } from './call-error.ts';
 import { giveUp } from './give-up.ts';
 import { readLogPart } from './log-part.ts';
+import { plainText } from './plain-text.ts';
 import { runResult, type LogTail } from './run-result.ts';
 import { secretProblems, secretsIn, type ParameterSchema } from './task-tool.ts';
 import { watchRun } from './watch-run.ts';
@@ -30,8 +32,10 @@ export async function callTask(
   let run: RunView;
   try {
     const schema = (await errand.schema(taskName, { signal: call.signal })) as unknown as ParameterSchema;
-    const problems = secretProblems(secretsIn(schema), given);
-    if (problems.length > 0) return refusal(problems);
+    const secrets = secretsIn(schema);
+    const problems = secretProblems(secrets, given);
+    if (problems.length > 0)
+      return refusal([...problems, ...(await otherProblems(taskName, given, secrets.all, call))]);
     const parameters = argumentNames.map((name) => ({ name, value: given[name] })) as Values;
     const labels = key === undefined ? cameBy : { ...cameBy, [requestLabel]: key };
     // Without the signal: whether a run was accepted must not be left open.
@@ -49,6 +53,25 @@ export async function callTask(
   }
 }
 
+/** What else is wrong with arguments that are refused for their secrets: nobody should have to mend a call twice. */
+async function otherProblems(
+  taskName: string,
+  given: Readonly<Record<string, unknown>>,
+  secrets: readonly string[],
+  { errand, signal }: Call,
+): Promise<Problem[]> {
+  const names = Object.keys(given).filter((name) => !secrets.includes(name));
+  const parameters = names.map((name) => ({ name, value: given[name] })) as Values;
+  const { problems } = await errand.check({ taskName, parameters }, { signal });
+  // That a secret is missing has been said, or is not so; what is missing is named at the beginning of the message.
+  const isOfSecret = ({ path, code, message }: Problem): boolean =>
+    path === '/parameters' && code === 'required' && secrets.some((name) => message.startsWith(`${name} `));
+  return argumentProblems(
+    problems.filter((problem) => !isOfSecret(problem)),
+    names,
+  );
+}
+
 /** What is told of a run that was waited for. */
 export async function answer(run: RunView, call: Call): Promise<CallToolResult> {
   if (isTerminal(run.state)) return runResult(run, { tail: await tailOf(run, call) });
@@ -60,7 +83,7 @@ export async function answer(run: RunView, call: Call): Promise<CallToolResult> 
 async function tailOf({ id, attempts }: RunView, { errand, signal }: Call): Promise<LogTail | undefined> {
   if (attempts.length === 0) return undefined;
   const { text, start } = await readLogPart(errand, id, { bytes: tailBytes }, signal);
-  return { text, omittedBytes: start };
+  return { text: plainText(text), omittedBytes: start };
 }
 
 /** A run was accepted, and then something kept us from seeing what became of it: its id must be told all the same. */

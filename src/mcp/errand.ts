@@ -6,5 +6,5 @@ import type { Client } from '../client/client.ts';
  */
 export type Errand = Pick<
   Client,
-  'whoami' | 'tasks' | 'schema' | 'run' | 'get' | 'wait' | 'list' | 'log' | 'events' | 'cancel'
+  'whoami' | 'tasks' | 'schema' | 'check' | 'run' | 'get' | 'wait' | 'list' | 'log' | 'events' | 'cancel'
 >;

@@ -15,6 +15,7 @@ import { requestLabel } from './call-task.ts';
 import type { Errand } from './errand.ts';
 import { giveUp } from './give-up.ts';
 import { logLevels } from './log-levels.ts';
+import { runTools } from './run-tools.ts';
 import { serveTools } from './tool-server.ts';
 
 export interface HttpDoorOptions {
@@ -58,6 +59,7 @@ export function httpDoor({ clock, logger, version, closing, streamSeconds }: Htt
   const waiting = new Map<string, (message: JSONRPCMessage) => void>();
   const longest = Math.min(longestWaitSeconds, streamSeconds ?? longestWaitSeconds);
   const waits = { usual: Math.min(usualWaitSeconds, longest), longest };
+  const tools = runTools(waits);
   const onProblem = (error: unknown, message: string): void => logger.warn({ err: error }, message);
 
   /** A cancellation comes as a request of its own, at any of the servers. Where the call does not wait here, its run is found by its label. */
@@ -88,6 +90,10 @@ export function httpDoor({ clock, logger, version, closing, streamSeconds }: Htt
       }
       const isCall = isJSONRPCRequest(message) && message.method === 'tools/call';
       const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: !isCall });
+      const close = (): void => {
+        request.signal.removeEventListener('abort', close);
+        transport.close().catch((error: unknown) => onProblem(error, 'a stream could not be ended'));
+      };
       const name = isCall && session !== undefined ? nameOf(caller, callKey(session, message.id)) : undefined;
       await serveTools(transport, {
         errand,
@@ -96,24 +102,34 @@ export function httpDoor({ clock, logger, version, closing, streamSeconds }: Htt
         session,
         levels,
         waits,
+        tools,
         closing,
         onProblem,
         onCallEnd: ({ canceled: isCanceled }) => {
           if (name !== undefined) waiting.delete(name);
           // Nothing will be answered, and nothing else would end the stream.
-          if (isCanceled) transport.close().catch((error: unknown) => onProblem(error, 'a stream could not be ended'));
+          if (isCanceled) close();
         },
       });
       if (name !== undefined) waiting.set(name, (cancellation) => transport.onmessage?.(cancellation));
-      const close = (): void => {
-        transport.close().catch((error: unknown) => onProblem(error, 'a stream could not be ended'));
-      };
+      // The runtime may keep a signal, and what listens to it, for good, so nothing listens once it is answered; nor by the signal of another, which it keeps as well.
       request.signal.addEventListener('abort', close, { once: true });
+      closeOnceAnswered(transport, close);
       const response = await transport.handleRequest(withoutBody(request), { parsedBody: message });
+      if (!isCall || !response.ok) close();
       if (name !== undefined && !response.ok) waiting.delete(name);
       if (isInitializeRequest(message) && response.ok) response.headers.set('Mcp-Session-Id', randomUUID());
       return response;
     },
+  };
+}
+
+/** A stream has told all once its call is answered. */
+function closeOnceAnswered(transport: WebStandardStreamableHTTPServerTransport, close: () => void): void {
+  const send = transport.send.bind(transport);
+  transport.send = async (message, options) => {
+    await send(message, options);
+    if ('result' in message || 'error' in message) close();
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { plainPieces } from './plain-text.ts';
 
 export interface LogText {
   attempt: number;
@@ -25,6 +26,8 @@ export function logRelay(send: (given: LogText) => void, clock: Pick<Clock, 'aft
   let waiting: LogText[] = [];
   let passed = 0;
   let stopTimer: (() => void) | undefined;
+  let seen = 0;
+  let plain = plainPieces();
 
   function sendNext(): void {
     const [first, ...others] = waiting;
@@ -46,8 +49,12 @@ export function logRelay(send: (given: LogText) => void, clock: Pick<Clock, 'aft
   }
 
   return {
-    push: ({ attempt, text }) => {
+    push: ({ attempt, text: written }) => {
       if (passed > totalLength) return;
+      if (attempt !== seen) plain = plainPieces();
+      seen = attempt;
+      const text = plain(written);
+      if (text === '') return;
       const length = wholeLength(text, totalLength - passed);
       passed += text.length;
       const taken =

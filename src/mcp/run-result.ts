@@ -31,7 +31,8 @@ export function runSentence(run: RunView): string {
       return `${name} is waiting${run.waiting === undefined ? '' : `: ${run.waiting.message}`}.`;
     case 'starting':
     case 'running':
-      return `${name} is ${run.state}.`;
+      // All that a model is told which has just canceled it: "is running" alone would read like a refusal.
+      return `${name} is ${run.state}${run.cancel === undefined ? '' : ', and is being canceled'}.`;
     case 'succeeded':
       return `${name} succeeded.`;
     case 'failed':

@@ -8,6 +8,7 @@ import type { Call, WaitBounds } from './call.ts';
 import { errorResult, refusal } from './call-error.ts';
 import { answer } from './call-task.ts';
 import { readLogPart } from './log-part.ts';
+import { plainText } from './plain-text.ts';
 import { runFacts, runResult, runSentence } from './run-result.ts';
 import type { RunToolName } from './task-tool.ts';
 import { watchRun } from './watch-run.ts';
@@ -23,7 +24,10 @@ const id = z.string().regex(runIdPattern).meta({ description: 'Id of the run' })
 const usualLogBytes = 16 * 1024;
 const mostLogBytes = 64 * 1024;
 
-export function runTools({ usual, longest }: WaitBounds): Readonly<Record<RunToolName, RunTool>> {
+export type RunTools = Readonly<Record<RunToolName, RunTool>>;
+
+/** Made once for all servers of tools: their schemas are costly to make. */
+export function runTools({ usual, longest }: WaitBounds): RunTools {
   return {
     get_run: runTool({
       name: 'get_run',
@@ -71,7 +75,8 @@ export function runTools({ usual, longest }: WaitBounds): Readonly<Record<RunToo
       }),
       annotations: { readOnlyHint: true },
       call: async ({ id: runId, ...asked }, { errand, signal }) => {
-        const { text, start, end, size } = await readLogPart(errand, runId, asked, signal);
+        const { text: written, start, end, size } = await readLogPart(errand, runId, asked, signal);
+        const text = plainText(written);
         return {
           content: [{ type: 'text', text: text === '' ? 'There is nothing in the log here.' : text }],
           structuredContent: { id: runId, text, offset: start, nextOffset: end, size },

@@ -20,7 +20,7 @@ import { refusal } from './call-error.ts';
 import { callTask } from './call-task.ts';
 import type { Errand } from './errand.ts';
 import type { LogLevels } from './log-levels.ts';
-import { runTools } from './run-tools.ts';
+import type { RunTools } from './run-tools.ts';
 import { toolList } from './tool-list.ts';
 import { taskNameOf } from './task-tool.ts';
 
@@ -32,6 +32,7 @@ export interface ToolServerOptions {
   session: string | undefined;
   levels: LogLevels;
   waits: WaitBounds;
+  tools: RunTools;
   /** Aborts when the server is stopping: calls under way then answer with their run as it is. */
   closing?: AbortSignal | undefined;
   /** Called when a tool has its answer, before it is sent. A canceled call is not answered. */
@@ -67,8 +68,7 @@ const noValidator = {
 
 /** Serves the tools on a transport. The signal that it resolves with aborts once either side has closed it. */
 export async function serveTools(transport: Transport, options: ToolServerOptions): Promise<AbortSignal> {
-  const { errand, version, levels, session = '', waits } = options;
-  const tools = runTools(waits);
+  const { errand, version, levels, session = '', waits, tools } = options;
   const gone = new AbortController();
   // Set before the SDK sets its own, which calls it first: what aborts calls from here on is the end of the connection, not their caller.
   Object.assign(transport, { onclose: () => gone.abort() } satisfies Pick<Transport, 'onclose'>);
@@ -114,7 +114,7 @@ async function callTool(
   name: string,
   given: Readonly<Record<string, unknown>>,
   call: Call,
-  tools: ReturnType<typeof runTools>,
+  tools: RunTools,
 ): Promise<CallToolResult> {
   if (Object.hasOwn(tools, name)) return tools[name as keyof typeof tools].call(given, call);
   const taskName = taskNameOf(name);

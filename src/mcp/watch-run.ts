@@ -1,4 +1,5 @@
 import { isTerminal, type RunView } from '../contract/run.ts';
+import { lookEvery } from '../core/clock.ts';
 import type { Call } from './call.ts';
 import { logRelay } from './log-relay.ts';
 import { runSentence } from './run-result.ts';
@@ -22,7 +23,14 @@ export async function watchRun(
     latest = seen;
     call.progress(runSentence(seen));
   };
-  const stopTicking = tickWhile(run, call, see);
+  const stopTicking = lookEvery(
+    clock,
+    tickMs,
+    () => errand.get(run.id),
+    (seen) => {
+      if (!isTerminal(seen.state)) see(seen);
+    },
+  );
   try {
     see(run);
     if (!withLog) return await errand.wait(run.id, { signal: until });
@@ -42,26 +50,4 @@ export async function watchRun(
     stopTicking();
     relay.end();
   }
-}
-
-function tickWhile(run: RunView, { errand, clock }: Call, see: (run: RunView) => void): () => void {
-  let stopped = false;
-  let stopTimer = (): void => {};
-  const look = async (): Promise<void> => {
-    const seen = await errand.get(run.id);
-    if (stopped || isTerminal(seen.state)) return;
-    see(seen);
-    again();
-  };
-  const again = (): void => {
-    stopTimer = clock.after(tickMs, () => {
-      // Whoever follows the run finds out what is wrong, and says so.
-      look().catch(() => undefined);
-    });
-  };
-  again();
-  return () => {
-    stopped = true;
-    stopTimer();
-  };
 }

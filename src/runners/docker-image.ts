@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
-import type { Clock } from '../core/clock.ts';
+import { instant, type Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Cancelable } from '../core/ports/storage.ts';
-import { StartRefused } from '../core/ports/runner-driver.ts';
+import { StartRefused, type CreatedRunner } from '../core/ports/runner-driver.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { EngineAnswer, isAnswer } from './docker-errors.ts';
 import { jsonLines } from './docker-json-lines.ts';
@@ -22,13 +22,19 @@ const silenceMs = 120_000;
 
 const refused = [400, 401, 403, 404, 409, 500, 502, 503, 504];
 
+/** What is known of an image that is there. The times are missing where it had been there before. */
+export type ReadyImage = Pick<CreatedRunner, 'pulledAt' | 'pullMs'> & { imageDigest: string };
+
 /** Digest of the image (or its id where it came from no registry), pulled first where the engine has none. */
-export async function ensureImage(engine: DockerEngine, image: string, options: ImageOptions): Promise<string> {
+export async function ensureImage(engine: DockerEngine, image: string, options: ImageOptions): Promise<ReadyImage> {
+  const { clock } = options;
   const present = await inspectImage(engine, image, options);
-  if (present !== undefined) return present;
+  if (present !== undefined) return { imageDigest: present };
+  const from = clock.monotonic();
   await pullImage(engine, image, options);
+  const times = { pulledAt: instant(clock.now()), pullMs: Math.round(clock.monotonic() - from) };
   const pulled = await inspectImage(engine, image, options);
-  if (pulled !== undefined) return pulled;
+  if (pulled !== undefined) return { imageDigest: pulled, ...times };
   throw new StartRefused(
     'imageUnavailable',
     `The image ${image} was pulled and is not there: something removes images from this engine.`,

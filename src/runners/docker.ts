@@ -104,14 +104,15 @@ export function dockerRunner(options: DockerRunnerOptions): RunnerDriver {
 
     async create(spec, { signal, progress = () => {} } = {}) {
       const host = await hostFacts(spec, { signal });
-      const imageDigest = await ensureImage(engine, spec.image, {
+      const { imageDigest, ...pull } = await ensureImage(engine, spec.image, {
         signal,
         clock,
         logger,
         progress,
         configDirectory: options.dockerConfigDirectory,
       });
-      return startContainer(engine, spec, { signal, clock, host, imageDigest, withShell, progress });
+      const started = await startContainer(engine, spec, { signal, clock, host, imageDigest, withShell, progress });
+      return { ...started, ...pull };
     },
 
     async observe(name, cancelable = {}) {

@@ -3,23 +3,12 @@ import type { Cancelable, SlotEntry, Storage } from '../core/ports/storage.ts';
 import { cells } from './azure-cell.ts';
 import { released, shown, slotQueueOf, slotRows, taken, type SlotQueue } from './azure-slot-queue.ts';
 import type { Table } from './azure-table.ts';
-import type { RunReferences } from './azure-tables-references.ts';
 import type { Texts } from './azure-texts.ts';
 
 type Slots = Pick<Storage, 'takeSlot' | 'releaseSlot' | 'slotQueue' | 'slotEntries'>;
 
-/** Queues of slots, each a value that changes as a whole. Who joins one is noted under its run first, so that removing the run finds all its places. */
-export function slots({
-  table,
-  texts,
-  clock,
-  references,
-}: {
-  table: Table;
-  texts: Texts;
-  clock: Clock;
-  references: RunReferences;
-}): Slots {
+/** Queues of slots, each a value that changes as a whole. */
+export function slots({ table, texts, clock }: { table: Table; texts: Texts; clock: Clock }): Slots {
   const queues = cells<SlotQueue>({
     table,
     texts,
@@ -31,8 +20,7 @@ export function slots({
   });
 
   return {
-    async takeSlot({ key, holder, limit, at, units = 1 }, options: Cancelable = {}) {
-      await references.add({ runId: holder, kind: 'slot', name: key }, options);
+    takeSlot: ({ key, holder, limit, at, units = 1 }, options: Cancelable = {}) => {
       const joining = { holder, limit, units, since: fromInstant(at) };
       return queues.change(key, (queue) => taken(queue, joining), options);
     },

@@ -72,7 +72,7 @@ export function azureTablesStorage({
   const index = runIndex({ table: indexTable, records: runs, clock, logger, graceMs });
   const references = runReferences(indexTable);
   const shared = { table: stateTable, texts: largeTexts, clock };
-  const queues = slots({ ...shared, references });
+  const queues = slots(shared);
   const moments = cells<readonly number[]>({
     ...shared,
     kind: 'rate',
@@ -163,8 +163,7 @@ export function azureTablesStorage({
     async deleteRun(id, options = {}) {
       const stored = await runs.head(id, options);
       for (const reference of await references.of(id, options)) {
-        if (reference.kind === 'slot') await queues.releaseSlot(reference.name, id, options);
-        else await removeKey(reference.name, id, options);
+        await removeKey(reference.key, id, options);
         await references.remove(reference, options);
       }
       await runs.remove(id, options);
@@ -183,7 +182,7 @@ export function azureTablesStorage({
       for (;;) {
         const stored = await storedKey(key, options);
         if (stored !== undefined) return stored;
-        await references.add({ runId, kind: 'key', name: key }, options);
+        await references.add({ runId, key }, options);
         if ((await stateTable.insert({ ...keyRow(key), requestHash, runId }, options)) !== undefined) return claim;
       }
     },

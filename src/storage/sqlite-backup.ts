@@ -35,6 +35,7 @@ export async function backupDatabase(
     await sync(dirname(target));
     return { bytes };
   } catch (error) {
+    // What went wrong before is what has to be told; this only clears up after it.
     await unlink(partial).catch(() => undefined);
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw exists(target, error);
     throw storageError(error, error instanceof ErrandError ? source : target);

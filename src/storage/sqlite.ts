@@ -70,7 +70,6 @@ export function sqliteStorage({ path, clock, logger = silentLogger, busyMs = 5_0
       connection.write((db) => {
         db.run('DELETE FROM runs WHERE id = ?', id);
         db.run('DELETE FROM keys WHERE run_id = ?', id);
-        db.run('DELETE FROM slots WHERE holder = ?', id);
       }, options),
 
     async listRuns(filter, page, options) {

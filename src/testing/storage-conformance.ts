@@ -249,21 +249,17 @@ export function storageConformance(
     );
 
     test(
-      'removes a record with its key and its slots, and nothing else',
+      'removes a record with its key, and nothing else',
       fresh(async ({ storage }) => {
         for (const number of [1, 2]) {
           await storage.createRun(sampleRun(number, { labels: { team: 'ops' } }));
           await storage.claimKey({ key: `key ${number}`, requestHash: 'hash', runId: sampleRunId(number) });
-          await storage.takeSlot({ key: 'slot', holder: sampleRunId(number), limit: 1, at: at(number) });
-          await storage.takeSlot({ key: `slot ${number}`, holder: sampleRunId(number), limit: 1, at: at(number) });
         }
         await storage.deleteRun(sampleRunId(1));
         await storage.deleteRun(sampleRunId(1));
         await storage.deleteRun(sampleRunId(7));
         expect(await storage.getKey('key 1')).toBeUndefined();
         expect(await storage.getKey('key 2')).toMatchObject({ runId: sampleRunId(2) });
-        expect(await storage.slotQueue('slot 1')).toEqual([]);
-        expect((await storage.slotQueue('slot')).map(({ holder }) => holder)).toEqual([sampleRunId(2)]);
         expect((await storage.listRuns({ labels: { team: 'ops' } }, { limit: 5 })).runs.map(({ id }) => id)).toEqual([
           sampleRunId(2),
         ]);

@@ -169,7 +169,7 @@ export interface ArtifactStore extends FileFolder {
   /** Removes everything of a run: exchanges, logs, outputs. Not there is fine. */
   deleteRun(runId: string, options?: Cancelable): Promise<void>;
 
-  /** Ids of runs that have anything here, for the sweep. */
+  /** Ids of runs that have anything here, oldest first, for the sweep. */
   listRuns(options?: Cancelable): AsyncIterable<string>;
 
   /** Throws where the store cannot be used. For readiness. */

@@ -56,6 +56,9 @@ export interface CreatedRunner {
   containerId?: string;
   imageDigest?: string;
   region?: string;
+  /** When the image had been pulled for it, and how long that took, in milliseconds; missing where it was there, or the platform does not tell. */
+  pulledAt?: Instant;
+  pullMs?: number;
 }
 
 /** What the platform says of a container. `foreign`: the name is there, without our labels. */

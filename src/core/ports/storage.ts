@@ -60,7 +60,7 @@ export interface Storage extends ScheduleStorage {
    */
   updateRun(run: RunRecord, options?: Cancelable): Promise<boolean>;
 
-  /** Removes record, idempotency key and slots. Not there is fine. */
+  /** Removes record and idempotency key. Slots were given back before, or are by the sweep. Not there is fine. */
   deleteRun(id: string, options?: Cancelable): Promise<void>;
 
   /** Newest first. `cursor` is what an earlier page gave, else `invalidRequest` is thrown; undefined at the end. `limit` bounds the page. */

@@ -1,12 +1,11 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createClient } from '../../client/client.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Environment } from '../config.ts';
-import { packageRoot } from '../package-root.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { Io } from '../terminal/io.ts';
 import { defaultImage } from './init-template.ts';
+import { pushExamples } from './push-examples.ts';
+import type { LocalTask } from './task-folder.ts';
 
 /** The runner needs curl here, which the image of the examples has not. */
 const curlImage = { name: 'errand-curl:local', standIn: 'curlimages/curl:latest' } as const;
@@ -31,7 +30,7 @@ export async function devAzure(set: Environment, { examples }: { examples: boole
   try {
     const { ensureExampleImage } = await import('./example-image.ts');
     await ensureExampleImage(docker.connection, docker.configDirectory, io, curlImage);
-    const tasks = examples ? await pushExamples(azure.url, io) : [];
+    const tasks = examples ? await pushExamples(pushTo(azure.url), io) : [];
     const { settings } = azure;
     if (io.json)
       await io.record({ type: 'ready', url: azure.url, driver: 'azure-container-instances', settings, tasks });
@@ -44,30 +43,15 @@ export async function devAzure(set: Environment, { examples }: { examples: boole
   return exitCodes.done;
 }
 
-async function pushExamples(url: string, io: Io): Promise<string[]> {
-  const { definitionFiles, readTask } = await import('./task-folder.ts');
+/** For `url`, in an image that has what runners need here. */
+function pushTo(url: string): (task: LocalTask) => Promise<unknown> {
   const client = createClient({ url });
-  const folder = join(packageRoot, 'examples');
-  const names: string[] = [];
-  for (const entry of (await readdir(folder, { withFileTypes: true })).filter((each) => each.isDirectory())) {
-    try {
-      for (const file of await definitionFiles(join(folder, entry.name))) {
-        const { definition, document, executable } = await readTask(file);
-        const image = definition.dockerImage === defaultImage ? curlImage.name : definition.dockerImage;
-        await client.push(
-          definition.taskName,
-          { ...document, dockerImage: image },
-          executable === undefined ? {} : { executable: new Blob([new Uint8Array(executable)]) },
-        );
-        names.push(definition.taskName);
-      }
-    } catch (error) {
-      io.note(
-        `${io.noteStyle.yellow('warning:')} the example ${entry.name} was not pushed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }
-  return names.toSorted();
+  return ({ definition: { taskName, dockerImage }, document, executable }) =>
+    client.push(
+      taskName,
+      { ...document, dockerImage: dockerImage === defaultImage ? curlImage.name : dockerImage },
+      { executable: new Blob([executable]) },
+    );
 }
 
 function greeting(

@@ -1,11 +1,9 @@
-import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import type { Environment } from '../config.ts';
-import { packageRoot } from '../package-root.ts';
 import { command } from '../terminal/command.ts';
 import type { Io } from '../terminal/io.ts';
 import { UsageError } from '../terminal/usage-error.ts';
-import type { LocalServer } from './local-server.ts';
+import { pushExamples, storeUnlessThere } from './push-examples.ts';
 import { untilClosed } from './until-closed.ts';
 
 const drivers = ['docker', 'process', 'auto'] as const;
@@ -42,14 +40,14 @@ export const devCommand = command({
     { line: 'errand dev --driver process', about: 'Without containers: quick, and no sandbox' },
     { line: 'errand dev --azure', about: 'As it will be on Azure, before you deploy' },
   ],
-  more: 'The variables of docs/configuration.md work here too. ERRAND_LOG_LEVEL turns its messages into a log of JSON lines.',
+  more: 'A task that is there under the name of an example is left as it is.\nThe variables of docs/configuration.md work here too. ERRAND_LOG_LEVEL turns its messages into a log of JSON lines.',
   run: async ({ values }, io) => {
     const { serverConfig } = await import('../config.ts');
     const { localServer } = await import('./local-server.ts');
     const set: Environment = {
       ...io.environment,
       ...(values.driver === undefined ? {} : { ERRAND_DRIVER: checkedDriver(values.driver) }),
-      ...(values.port === undefined ? {} : { ERRAND_PORT: values.port }),
+      ...(values.port === undefined ? {} : { ERRAND_PORT: checkedPort(values.port) }),
       ...(values['data-dir'] === undefined ? {} : { ERRAND_DATA_DIR: values['data-dir'] }),
     };
     if (values.azure) {
@@ -70,7 +68,9 @@ export const devCommand = command({
       const { ensureExampleImage } = await import('./example-image.ts');
       await ensureExampleImage(config.docker.connection, config.docker.configDirectory, io);
     }
-    const pushed = values['no-examples'] ? [] : await pushExamples(server, io);
+    const pushed = values['no-examples']
+      ? []
+      : await pushExamples(storeUnlessThere(server.errand.orchestrator.definitions, io), io);
     if (io.json)
       await io.record({
         type: 'ready',
@@ -90,31 +90,16 @@ function checkedDriver(text: string): string {
   throw new UsageError(`There is no driver ${text}: write --driver ${drivers.join(', --driver ')}.`);
 }
 
+function checkedPort(text: string): string {
+  if (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65_535) return text;
+  throw new UsageError(`--port ${text} is no port: write --port 7071, or --port 0 for any that is free.`);
+}
+
 async function devLogger(set: Environment, level: string, io: Io) {
   if ((set['ERRAND_LOG_LEVEL'] ?? '') === '') return (await import('./plain-logger.ts')).plainLogger(io);
   const { default: pino } = await import('pino');
-  return pino({ level }, pino.destination({ dest: 2, sync: true }));
-}
-
-/** One that cannot be pushed is named and left out: the others are worth having. */
-async function pushExamples({ errand }: LocalServer, io: Io): Promise<string[]> {
-  const { definitionFiles, readTask } = await import('./task-folder.ts');
-  const folder = join(packageRoot, 'examples');
-  const names: string[] = [];
-  for (const entry of (await readdir(folder, { withFileTypes: true })).filter((each) => each.isDirectory())) {
-    try {
-      for (const file of await definitionFiles(join(folder, entry.name))) {
-        const { definition, document, executable } = await readTask(file);
-        await errand.orchestrator.definitions.store(definition.taskName, document, executable, {});
-        names.push(definition.taskName);
-      }
-    } catch (error) {
-      io.note(
-        `${io.noteStyle.yellow('warning:')} the example ${entry.name} was not pushed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }
-  return names.toSorted();
+  const { logFields } = await import('../../core/log-fields.ts');
+  return pino({ level, mixin: logFields }, pino.destination({ dest: 2, sync: true }));
 }
 
 function greeting(

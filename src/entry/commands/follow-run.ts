@@ -1,5 +1,6 @@
 import type { Client, RunEvent } from '../../client/client.ts';
 import { isTerminal, type RunView, type TerminalState } from '../../contract/run.ts';
+import { lookEvery } from '../../core/clock.ts';
 import { exitCodeOf, exitCodes } from '../terminal/exit-codes.ts';
 import { HintedError } from '../terminal/hinted-error.ts';
 import type { Io } from '../terminal/io.ts';
@@ -73,7 +74,11 @@ async function showEvents(
   stopTicking: () => void,
 ): Promise<void> {
   let lineOpen = false;
-  for await (const event of client.events(run.id, { attempt, signal })) {
+  const onAway = (): void => {
+    line.clear();
+    io.note('The server does not answer; trying again. The run goes on meanwhile.');
+  };
+  for await (const event of client.events(run.id, { attempt, onAway, signal })) {
     if (event.event === 'log') {
       stopTicking();
       line.clear();
@@ -105,24 +110,12 @@ function tellState(state: RunView['state'], run: RunView, io: Io, line: Progress
 /** Where somebody watches, says every second what is being waited for. Phases of a start and places in a queue have no event. */
 function tickWhile(run: RunView, client: Client, io: Io, line: Progress, { showLog }: FollowingOptions): () => void {
   if (!io.watched) return () => {};
-  let stopped = false;
-  let stopTimer = (): void => {};
-  const look = async (): Promise<void> => {
-    const now = await client.get(run.id);
-    if (stopped || isTerminal(now.state)) return;
+  const show = (now: RunView): void => {
+    if (isTerminal(now.state)) return;
     if (now.state !== 'running') line.show(`${now.taskName} is ${whatItDoes(now)}`);
     else if (!showLog) line.show(`${now.taskName} is running, ${elapsed(now, io)}`);
-    stopTimer = io.clock.after(tickMs, tick);
   };
-  const tick = (): void => {
-    // The one who follows the run finds out, and says, what is wrong.
-    look().catch(() => undefined);
-  };
-  tick();
-  return () => {
-    stopped = true;
-    stopTimer();
-  };
+  return lookEvery(io.clock, tickMs, () => client.get(run.id), show, { first: 0 });
 }
 
 /** A state, with what is known of it: `starting: pulling 3 of 7 layers`. */

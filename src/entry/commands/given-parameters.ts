@@ -5,6 +5,7 @@ import { splitPair } from '../terminal/arguments.ts';
 import type { Io } from '../terminal/io.ts';
 import { askSecret } from '../terminal/secret-prompt.ts';
 import { didYouMean } from '../terminal/suggest.ts';
+import { fileProblem } from '../terminal/file-problem.ts';
 import { UsageError } from '../terminal/usage-error.ts';
 
 type Parameters = NonNullable<RunRequestBody['parameters']>;
@@ -63,10 +64,9 @@ export async function givenParameters(
     const [name, path] = splitPair(text, '--secret-file', 'Name=path');
     once(name, await fromFile(name, path), '--secret-file');
   }
-  // The command line is nearer than the file, so its values win.
-  for (const { name, value } of await fromParameterFile(given['param-file'], io))
-    if (!named.has(name)) named.set(name, value);
-  return [...named].map(([name, value]) => ({ name, value }));
+  // The command line is nearer than the file, so its values win. The rest of the file goes as it stands: what is wrong with it is for the server to say.
+  const filed = await fromParameterFile(given['param-file'], io);
+  return [...[...named].map(([name, value]) => ({ name, value })), ...filed.filter(({ name }) => !named.has(name))];
 }
 
 /** Asks for the secrets that are still missing, where somebody is there to be asked. */
@@ -155,7 +155,7 @@ async function readText(path: string, option: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`${option} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${option} cannot be read: ${fileProblem(error)}.`);
   }
 }
 

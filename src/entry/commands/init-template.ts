@@ -39,7 +39,7 @@ export function templateFiles({
       about: 'the definition: image, executable, parameters',
     },
     { name: scriptName, text: script, mode: 0o755, about: 'the executable; parameters are environment variables' },
-    { name: 'README.md', text: readme(taskName, folder, scriptName), mode: 0o644, about: 'how to go on' },
+    { name: 'README.md', text: readme({ taskName, folder, scriptName, image }), mode: 0o644, about: 'how to go on' },
   ];
 }
 
@@ -54,7 +54,20 @@ echo "Hello, $Name!"
 printf '{"greeted": true}\\n' > "$ERRAND_OUTPUT"
 `;
 
-function readme(taskName: string, folder: string, scriptName: string): string {
+function readme({
+  taskName,
+  folder,
+  scriptName,
+  image,
+}: {
+  taskName: string;
+  folder: string;
+  scriptName: string;
+  image: string;
+}): string {
+  const own = `- \`${defaultImage}\` is on every machine that runs \`errand dev\`, and nowhere else: for another server, name an image that
+  it can pull, such as \`alpine:3\`.
+`;
   return `# ${taskName}
 
 \`\`\`
@@ -65,7 +78,7 @@ errand run ${taskName} -p Name=World --follow
 - \`${taskName}.json\` says which image the task runs in, which executable it is, and which parameters it takes.
 - \`${scriptName}\` is the executable: a script, or any program that the image can run. It finds each parameter in the
   environment variable of that name.
-
+${image === defaultImage ? own : ''}
 After a change, push again: the next run takes the new files, runs under way keep theirs.
 `;
 }

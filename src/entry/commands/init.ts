@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { command } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { taskNamePattern } from '../../contract/names.ts';
+import { imagePattern, taskNamePattern } from '../../contract/names.ts';
 import { UsageError } from '../terminal/usage-error.ts';
 import { templateFiles } from './init-template.ts';
 
@@ -24,12 +24,18 @@ export const initCommand = command({
     const taskName = values.task ?? taskNameFrom(basename(directory));
     if (!taskNamePattern.test(taskName)) {
       throw new UsageError(
-        `"${taskName}" cannot name a task: letters, digits, inner hyphens and underscores, at most 63. Give another one: errand init ${folder} --task Name`,
+        `"${taskName}" cannot name a task: letters, digits, inner hyphens and underscores, at most 63. Give another one: errand init ${shellWord(folder)} --task Name`,
+      );
+    }
+    const { image } = values;
+    if (image !== undefined && !imagePattern.test(image)) {
+      throw new UsageError(
+        `"${image}" is no name of an image: write --image alpine:3, or registry.example.org/team/tool:1.4.`,
       );
     }
     await refuseFull(directory, folder);
     await mkdir(directory, { recursive: true });
-    const files = templateFiles({ taskName, folder, image: values.image });
+    const files = templateFiles({ taskName, folder: shellWord(folder), image });
     for (const { name, text, mode } of files) await writeFile(join(directory, name), text, { flag: 'wx', mode });
 
     if (io.json) {
@@ -39,10 +45,15 @@ export const initCommand = command({
     for (const { name, about } of files)
       await io.line(`  ${io.style.green('+')} ${join(folder, name)}  ${io.style.dim(about)}`);
     await io.line(`\nNext, with a server at hand ("errand dev" in another terminal):\n`);
-    await io.line(`  errand push ${folder}\n  errand run ${taskName} -p Name=World --follow`);
+    await io.line(`  errand push ${shellWord(folder)}\n  errand run ${taskName} -p Name=World --follow`);
     return exitCodes.done;
   },
 });
+
+/** As a shell takes it for one word: what is shown is there to be copied. */
+function shellWord(text: string): string {
+  return /^[\w./@:+=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
 
 /** Nothing of what is there may be lost, so a folder with anything in it is left alone. */
 async function refuseFull(directory: string, folder: string): Promise<void> {

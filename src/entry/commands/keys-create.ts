@@ -1,30 +1,28 @@
-import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, unlink } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { ErrandError } from '../../contract/errors.ts';
 import { taskNamePattern } from '../../contract/names.ts';
 import { scopes, type Scope } from '../../contract/routes.ts';
 import { instant } from '../../core/clock.ts';
-import { apiKeysFileSchema, newApiKey, type ApiKeyEntry } from '../../http/api-keys.ts';
+import { newApiKey } from '../../http/api-keys.ts';
+import { readKeysFile, writeKeysFile } from '../keys-file.ts';
 import { command } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { Io } from '../terminal/io.ts';
 import { didYouMean } from '../terminal/suggest.ts';
 import { parseDuration } from '../terminal/time-text.ts';
 import { UsageError } from '../terminal/usage-error.ts';
+import { givenKeysFile, keysFileOption } from './given-keys-file.ts';
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$/;
 
 export const keysCreateCommand = command({
   name: 'keys create',
   about:
-    'Makes an API key, shows it once, and adds its hash to the file of keys. The server reads that file when it starts.',
+    'Makes an API key, shows it once, and adds its hash to the file of keys. A server with that file knows it at once.',
   options: {
     name: { type: 'string', value: 'who', about: 'Who gets it: recorded with every run' },
     scopes: { type: 'string', value: 'a,b', about: `What it may do: ${scopes.join(', ')}, or all` },
     tasks: { type: 'string', value: 'A,B', about: 'The only tasks that it is for' },
-    expires: { type: 'string', value: '90d', about: 'When it stops to work: 12h, 90d, …' },
-    file: { type: 'string', value: 'path', about: 'The file of keys; otherwise $ERRAND_API_KEYS_FILE' },
+    expires: { type: 'string', value: '90d', about: 'When it stops working: 12h, 90d, …' },
+    ...keysFileOption,
   },
   examples: [
     {
@@ -46,8 +44,8 @@ export const keysCreateCommand = command({
       ...(tasks === undefined ? {} : { tasks }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
     });
-    const file = resolve(values.file ?? configuredFile(io));
-    await append(file, entry);
+    const file = givenKeysFile(values.file, io);
+    await writeKeysFile(file, [...((await readKeysFile(file)) ?? []), entry]);
 
     if (io.json) {
       const { sha256: _, ...shown } = entry;
@@ -56,7 +54,7 @@ export const keysCreateCommand = command({
     }
     await io.line(key);
     io.note(`\nThis key is shown only now: Errand keeps its hash, in ${file}.`);
-    io.note('Start the server (again) with that file in ERRAND_API_KEYS_FILE; callers set ERRAND_API_KEY to the key.');
+    io.note('A server with that file in ERRAND_API_KEYS_FILE knows it at once; callers set ERRAND_API_KEY to the key.');
     return exitCodes.done;
   },
 });
@@ -74,7 +72,7 @@ function scopeList(text: string): Scope[] {
     const found = scopes.find((scope) => scope === given.trim());
     if (found !== undefined) return found;
     throw new UsageError(
-      `There is no scope ${given}${didYouMean(given, scopes)} The scopes are ${scopes.join(', ')}, or all.`,
+      `There is no scope ${given}${didYouMean(given, scopes) || '.'} The scopes are ${scopes.join(', ')}, or all.`,
     );
   });
 }
@@ -92,49 +90,4 @@ function expiry(text: string | undefined, io: Io): string | undefined {
   const ms = parseDuration(text);
   if (ms === undefined || ms === 0) throw new UsageError(`--expires ${text} is no length of time: write 12h or 90d.`);
   return instant(io.clock.now() + ms);
-}
-
-function configuredFile(io: Io): string {
-  const file = io.environment['ERRAND_API_KEYS_FILE'];
-  if (file !== undefined && file !== '') return file;
-  throw new UsageError(
-    'Which file of keys? Set ERRAND_API_KEYS_FILE, as for the server, or write --file keys.json (it is made where it is not there).',
-  );
-}
-
-/** Never leaves half a file: the server could not start with it. */
-async function append(file: string, entry: ApiKeyEntry): Promise<void> {
-  const keys = [...(await readKeys(file)), entry];
-  const partial = `${file}.${randomBytes(6).toString('hex')}.partial`;
-  try {
-    const handle = await open(partial, 'wx', 0o600);
-    try {
-      await handle.writeFile(`${JSON.stringify({ keys }, null, 2)}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, file);
-  } catch (cause) {
-    // What went wrong before is what has to be told; this only clears up after it.
-    await unlink(partial).catch(() => undefined);
-    throw new ErrandError(
-      'invalidConfiguration',
-      `The file of keys cannot be written to ${dirname(file)}: make that directory, or name another file.`,
-      { cause },
-    );
-  }
-}
-
-async function readKeys(file: string): Promise<ApiKeyEntry[]> {
-  try {
-    return apiKeysFileSchema.parse(JSON.parse(await readFile(file, 'utf8'))).keys;
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
-    throw new ErrandError(
-      'invalidConfiguration',
-      `${file} is no file of keys that Errand could add to: mend it, or name another file.`,
-      { cause },
-    );
-  }
 }

@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { ErrandError } from '../../contract/errors.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logger.ts';
-import { apiKeys, apiKeysFileSchema, type ApiKeys } from '../../http/api-keys.ts';
 import { createApp } from '../../http/app.ts';
 import { dashboard } from '../../http/dashboard.ts';
 import { compose, type Errand } from '../compose.ts';
 import type { ServerConfig } from '../config.ts';
+import { callersOfFile } from '../keys-file.ts';
 import { dashboardDirectory, packageVersion } from '../package-root.ts';
 import { closeOnSignal, startServer } from '../server.ts';
+import { startTelemetry } from '../telemetry/start-telemetry.ts';
 
 export interface LocalServer {
   url: string;
@@ -16,10 +15,18 @@ export interface LocalServer {
   close(): Promise<void>;
 }
 
+/** How long a server that stops tries to export what is left, in milliseconds. */
+const telemetryMs = 5_000;
+
 /** Starts everything that a configuration asks for, in this process. It ends on SIGTERM and SIGINT. */
 export async function localServer(config: ServerConfig, logger: Logger): Promise<LocalServer> {
-  const keys = config.apiKeysFile === undefined ? undefined : await readKeys(config.apiKeysFile);
+  const keys = config.apiKeysFile === undefined ? undefined : await callersOfFile(config.apiKeysFile, logger);
+  const telemetry = await startTelemetry(config.telemetry, { serviceName: 'errand', clock: systemClock, logger });
   const errand = await compose(config, { logger });
+  const close = async (): Promise<void> => {
+    await errand.close();
+    await telemetry?.close(telemetryMs);
+  };
   const { orchestrator, context } = errand;
   const closing = new AbortController();
   const app = createApp({
@@ -41,7 +48,7 @@ export async function localServer(config: ServerConfig, logger: Logger): Promise
       port,
       hasKeys: keys !== undefined,
       closing,
-      onClose: () => errand.close(),
+      onClose: close,
       clock: systemClock,
       logger,
     });
@@ -49,19 +56,7 @@ export async function localServer(config: ServerConfig, logger: Logger): Promise
     await orchestrator.start();
     return { url: server.url, errand, close: server.close };
   } catch (error) {
-    await errand.close();
+    await close();
     throw error;
-  }
-}
-
-async function readKeys(file: string): Promise<ApiKeys> {
-  try {
-    return apiKeys(apiKeysFileSchema.parse(JSON.parse(await readFile(file, 'utf8'))).keys);
-  } catch (cause) {
-    throw new ErrandError(
-      'invalidConfiguration',
-      `ERRAND_API_KEYS_FILE names ${file}, which is no file of keys: "errand keys create" makes one`,
-      { cause },
-    );
   }
 }

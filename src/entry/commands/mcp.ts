@@ -27,11 +27,13 @@ export const mcpCommand = command({
     const { serveTools } = await import('../../mcp/tool-server.ts');
     const { longestWaitSeconds: longest, usualWaitSeconds } = await import('../../mcp/call.ts');
     const { logLevels } = await import('../../mcp/log-levels.ts');
+    const { runTools } = await import('../../mcp/run-tools.ts');
     const { StdioServerTransport } = await import('@modelcontextprotocol/sdk/server/stdio.js');
     const usual = values.wait === undefined ? usualWaitSeconds : Number(values.wait);
     if (!Number.isInteger(usual) || usual < 1 || usual > longest)
       throw new UsageError(`--wait ${values.wait} is no number of seconds from 1 to ${longest}: write --wait 300.`);
 
+    const waits = { usual, longest };
     const transport = new StdioServerTransport(io.stdin);
     const gone = await serveTools(transport, {
       errand: connect(io),
@@ -39,7 +41,8 @@ export const mcpCommand = command({
       version: packageVersion(),
       session: randomUUID(),
       levels: logLevels(),
-      waits: { usual, longest },
+      waits,
+      tools: runTools(waits),
       onProblem: (error, message) =>
         io.note(`errand: ${message}: ${printable(error instanceof Error ? error.message : String(error))}`),
     });

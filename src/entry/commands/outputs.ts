@@ -5,6 +5,7 @@ import { command } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { table } from '../terminal/table.ts';
 import { bytesText } from '../terminal/time-text.ts';
+import { fileProblem } from '../terminal/file-problem.ts';
 import { UsageError } from '../terminal/usage-error.ts';
 import { copyBody } from './copy-body.ts';
 import { connect, findRunId } from './connect.ts';
@@ -69,7 +70,7 @@ async function targetPath(given: string, file: string): Promise<string> {
 async function save(response: Response, path: string): Promise<number> {
   const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
   const handle = await open(partial, 'wx').catch((error: unknown) => {
-    throw new UsageError(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${path} cannot be written: ${fileProblem(error)}.`);
   });
   let bytes = 0;
   try {

@@ -7,6 +7,7 @@ import { table } from '../terminal/table.ts';
 import { bytesText } from '../terminal/time-text.ts';
 import { amountText } from '../terminal/amount-text.ts';
 import { connect } from './connect.ts';
+import { givenLimits, limitOptions } from './given-limits.ts';
 import { parameterOptions } from './given-parameters.ts';
 import { makeRequest, start } from './run.ts';
 
@@ -15,14 +16,15 @@ export const planCommand = command({
   about: 'Checks a request and shows what would be run: image, executable, values, limits. Starts nothing.',
   operands: '<Task>',
   count: { least: 1, most: 1 },
-  options: parameterOptions,
+  options: { ...parameterOptions, ...limitOptions },
   examples: [
     { line: 'errand plan StopVM -p VMName=web1 -p ResourceGroupName=shop', about: 'What "errand run" would do' },
   ],
   run: async ({ values, positionals: [taskName = ''] }, io) => {
+    const limits = givenLimits(values);
     const client = connect(io);
     const request = await makeRequest(taskName, values, client, io);
-    const plan = await start(client, request, () => client.plan(request.body));
+    const plan = await start(client, request, () => client.plan({ ...request.body, ...limits }));
     if (io.json) await io.record(plan);
     else await io.write(planText(plan, io.style));
     return exitCodes.done;

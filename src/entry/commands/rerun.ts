@@ -38,6 +38,7 @@ export const rerunCommand = command({
   run: async ({ values, positionals: [given = ''] }, io) => {
     checkStay(values);
     const webhooks = givenWebhooks(values, io);
+    const labels = values.label.map((text) => splitPair(text, '--label', 'name=value'));
     const client = connect(io);
     const earlier = await client.get(await findRunId(client, given));
     // The definition as it was then: the server checks against the one of now.
@@ -50,7 +51,6 @@ export const rerunCommand = command({
       .filter((name) => !parameters.some((each) => each.name === name));
     parameters.push(...(await askForSecrets(secrets, io)));
 
-    const labels = values.label.map((text) => splitPair(text, '--label', 'name=value'));
     const kept = earlier.parameters.flatMap(({ name, value }) => (value === undefined ? [] : [{ name, value }]));
     const body = { taskName: earlier.taskName, parameters: [...kept, ...parameters] };
     const run = await start(client, { body, declared }, () =>

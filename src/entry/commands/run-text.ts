@@ -29,7 +29,11 @@ function heading(run: RunView, style: Style): string {
       ? printable(whatItDoes(run).slice(run.state.length))
       : '';
   const stale = run.stale ? `\n${style.yellow('The platform does not answer: this may be older than it looks.')}` : '';
-  return `${style.bold(run.taskName)} ${run.id}\n${paintState(run.state, style)}${doing}${ended}${stale}\n`;
+  const lost =
+    run.state === 'lost' && run.resolution === undefined
+      ? `\n${style.yellow('Nobody knows whether the work was done. Find out, then write it down:')} errand resolve ${run.id} --outcome succeeded|failed --note "…"`
+      : '';
+  return `${style.bold(run.taskName)} ${run.id}\n${paintState(run.state, style)}${doing}${ended}${stale}${lost}\n`;
 }
 
 function facts(run: RunView, style: Style): string[][] {

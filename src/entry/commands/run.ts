@@ -5,8 +5,8 @@ import { splitPair } from '../terminal/arguments.ts';
 import { command } from '../terminal/command.ts';
 import { HintedError } from '../terminal/hinted-error.ts';
 import type { Io } from '../terminal/io.ts';
-import { UsageError } from '../terminal/usage-error.ts';
 import { connect, hasCode, readDefinition, withTaskNames } from './connect.ts';
+import { givenLimits, limitOptions } from './given-limits.ts';
 import {
   askForSecrets,
   givenParameters,
@@ -27,12 +27,7 @@ export const runCommand = command({
   options: {
     ...parameterOptions,
     label: { type: 'string', multiple: true, value: 'name=value', about: 'To find the run by; again for each' },
-    'max-cost': {
-      type: 'string',
-      value: 'amount',
-      about: 'The most that it may cost by the price list: it gets less time to run where it needs to',
-    },
-    timeout: { type: 'string', value: 'seconds', about: 'How long the task may run: shorter than its definition says' },
+    ...limitOptions,
     ...webhookOptions,
     'idempotency-key': {
       type: 'string',
@@ -53,13 +48,17 @@ export const runCommand = command({
   more: exitCodeSection,
   run: async ({ values, positionals: [taskName = ''] }, io) => {
     checkStay(values);
-    const webhooks = givenWebhooks(values, io);
+    const wishes = {
+      labels: Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value'))),
+      ...givenLimits(values),
+      ...givenWebhooks(values, io),
+    };
+    // Only now is the server asked, or a person for secrets: a command line that is wrong itself is refused before.
     const client = connect(io);
     const request = await makeRequest(taskName, values, client, io);
-    const labels = Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value')));
     const run = await start(client, request, () =>
       client.run(
-        { ...request.body, labels, ...timeouts(values.timeout), ...maxCost(values['max-cost']), ...webhooks },
+        { ...request.body, ...wishes },
         values['idempotency-key'] === undefined ? {} : { idempotencyKey: values['idempotency-key'] },
       ),
     );
@@ -112,18 +111,4 @@ export async function start<T>(client: Client, { body, declared }: MadeRequest, 
 
 function withDefaults(parameter: Omit<TaskParameter, 'required'> & { required?: boolean | undefined }): TaskParameter {
   return { ...parameter, required: parameter.required ?? false };
-}
-
-export function timeouts(text: string | undefined): Pick<RunRequestBody, 'timeouts'> {
-  if (text === undefined) return {};
-  if (!/^[1-9][0-9]{0,8}$/.test(text))
-    throw new UsageError(`--timeout ${text} is no number of seconds: write --timeout 600.`);
-  return { timeouts: { runSeconds: Number(text) } };
-}
-
-export function maxCost(text: string | undefined): Pick<RunRequestBody, 'maxCost'> {
-  if (text === undefined) return {};
-  if (!/^[0-9]{1,7}(?:\.[0-9]{1,9})?$/.test(text) || Number(text) === 0)
-    throw new UsageError(`--max-cost ${text} is no amount: write --max-cost 0.05.`);
-  return { maxCost: Number(text) };
 }

@@ -9,8 +9,9 @@ import { didYouMean } from '../terminal/suggest.ts';
 import { parseDuration } from '../terminal/time-text.ts';
 import { UsageError } from '../terminal/usage-error.ts';
 import { connect, hasCode } from './connect.ts';
+import { givenLimits, limitOptions } from './given-limits.ts';
 import { givenParameters, parameterOptions } from './given-parameters.ts';
-import { declaredParameters, maxCost, start, timeouts, type MadeRequest } from './run.ts';
+import { declaredParameters, start, type MadeRequest } from './run.ts';
 import { comesText } from './schedule-text.ts';
 
 const example = `errand schedule add nightly Report --cron "30 2 * * *" --time-zone Europe/Berlin`;
@@ -41,8 +42,7 @@ export const scheduleAddCommand = command({
     parameter: parameterOptions.parameter,
     'param-file': parameterOptions['param-file'],
     label: { type: 'string', multiple: true, value: 'name=value', about: 'Of each of its runs; again for each' },
-    'max-cost': { type: 'string', value: 'amount', about: 'The most that each run may cost by the price list' },
-    timeout: { type: 'string', value: 'seconds', about: 'How long the task may run: shorter than its definition says' },
+    ...limitOptions,
     paused: { type: 'boolean', about: 'Plan nothing before it is resumed' },
     replace: { type: 'boolean', about: 'Replace the schedule of this name, where there is one' },
   },
@@ -57,21 +57,20 @@ export const scheduleAddCommand = command({
     if (cron === undefined) throw new UsageError(`When? Write --cron "30 2 * * *". For example: ${example}`);
     const timeZone = values['time-zone'];
     const catchUpSeconds = catchUp(values['catch-up']);
-    const client = connect(io);
-    const request = await requestOf(taskName, values, client, io);
-    const labels = Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value')));
-    const document: ScheduleBody = {
-      ...request.body,
+    const plan = {
       cron,
       ...(timeZone === undefined ? {} : { timeZone }),
       ...(overlap === undefined ? {} : { overlap: knownOverlap(overlap) }),
       ...(catchUpSeconds === undefined ? {} : { catchUpSeconds }),
       ...(description === undefined ? {} : { description }),
-      labels,
+      labels: Object.fromEntries(values.label.map((text) => splitPair(text, '--label', 'name=value'))),
       paused,
-      ...timeouts(values.timeout),
-      ...maxCost(values['max-cost']),
+      ...givenLimits(values),
     };
+    // Only now is the server asked: a command line that is wrong itself is refused without one.
+    const client = connect(io);
+    const request = await requestOf(taskName, values, client, io);
+    const document: ScheduleBody = { ...request.body, ...plan };
     const schedule = await start(client, request, () => client.putSchedule(name, document, { isNew: !replace })).catch(
       (error: unknown) => {
         throw hasCode(error, 'preconditionFailed') && !replace
@@ -103,7 +102,7 @@ function knownOverlap(text: string): (typeof overlaps)[number] {
   const found = overlaps.find((overlap) => overlap === text);
   if (found !== undefined) return found;
   throw new UsageError(
-    `--overlap ${text} is not known${didYouMean(text, overlaps)} It is one of ${overlaps.join(', ')}.`,
+    `--overlap ${text} is not known${didYouMean(text, overlaps) || '.'} It is one of ${overlaps.join(', ')}.`,
   );
 }
 

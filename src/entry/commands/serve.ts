@@ -17,8 +17,9 @@ export const serveCommand = command({
     const { serverConfig } = await import('../config.ts');
     const { localServer } = await import('./local-server.ts');
     const { default: pino } = await import('pino');
+    const { logFields } = await import('../../core/log-fields.ts');
     const config = serverConfig(io.environment, { driver: 'docker' });
-    const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+    const logger = pino({ level: config.logLevel, mixin: logFields }, pino.destination({ dest: 2, sync: true }));
     const { url, errand } = await localServer(config, logger);
     if (errand.context.driver.name === 'process') {
       const { processIsNoSandbox } = await import('../../runners/process-environment.ts');

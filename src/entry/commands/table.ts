@@ -181,6 +181,18 @@ export const commandTable: readonly Entry[] = [
     load: async () => (await import('./keys-create.ts')).keysCreateCommand,
   },
   {
+    name: 'keys list',
+    group: servers,
+    about: 'List who has a key, and what it may do',
+    load: async () => (await import('./keys-list.ts')).keysListCommand,
+  },
+  {
+    name: 'keys revoke',
+    group: servers,
+    about: 'Take a key out of use',
+    load: async () => (await import('./keys-revoke.ts')).keysRevokeCommand,
+  },
+  {
     name: 'whoami',
     group: servers,
     about: 'Show whose key this is, and what it may do',

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ErrandError } from '../../contract/errors.ts';
 import { limits } from '../../contract/limits.ts';
 import type { TaskDefinition } from '../../contract/task-definition.ts';
 import { checkDefinition } from '../../core/check-definition.ts';
+import { fileProblem } from '../terminal/file-problem.ts';
 import { UsageError } from '../terminal/usage-error.ts';
 
 /** A task as it lies on disk, checked and ready to be pushed. */
@@ -23,12 +24,7 @@ export interface LocalTask {
 
 /** Paths of the definitions that `path`, a folder or a file, stands for. Throws `UsageError` where there is none. */
 export async function definitionFiles(path: string): Promise<string[]> {
-  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT')
-      throw new UsageError(`There is no file or folder ${path}: "errand init ${path}" makes a task folder.`);
-    throw error;
-  });
-  if (!info.isDirectory()) return [path];
+  if (!(await statOf(path)).isDirectory()) return [path];
   const entries = await readdir(path, { withFileTypes: true });
   const documents = entries
     .filter((entry) => entry.isFile() && entry.name.endsWith('.json'))
@@ -47,12 +43,20 @@ export async function definitionFiles(path: string): Promise<string[]> {
   throw new UsageError(`${path} has no task definition (a JSON document with taskName).${below}`);
 }
 
+async function statOf(path: string): Promise<Stats> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT')
+      throw new UsageError(`There is no file or folder ${path}: "errand init ${path}" makes a task folder.`);
+    throw error;
+  });
+}
+
 const skipped = new Set(['node_modules']);
 
 /** Paths of all definitions in a folder and the folders below it; names that begin with a dot are passed over. Throws `UsageError` where there is none. */
 export async function definitionsBelow(folder: string): Promise<string[]> {
-  const info = await stat(folder).catch(() => undefined);
-  if (info?.isDirectory() !== true) throw new UsageError(`${folder} is no folder: give the one that has the tasks.`);
+  if (!(await statOf(folder)).isDirectory())
+    throw new UsageError(`${folder} is a file: give the folder that has the tasks.`);
   const found: string[] = [];
   const waiting = [folder];
   for (const path of waiting) {
@@ -102,7 +106,7 @@ export async function readTask(file: string): Promise<LocalTask> {
 
 async function readDocument(file: string): Promise<Readonly<Record<string, unknown>>> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${file} cannot be read: ${error.message}`);
+    throw new UsageError(`${file} cannot be read: ${fileProblem(error)}.`);
   });
   const document = parse(text, file);
   if (isObject(document)) return document;
@@ -134,7 +138,7 @@ async function readExecutable(path: string, file: string): Promise<{ bytes: Uint
   } catch (cause) {
     if (cause instanceof ErrandError) throw cause;
     const gone = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const why = gone ? 'is not there' : `cannot be read (${cause instanceof Error ? cause.message : String(cause)})`;
+    const why = gone ? 'is not there' : `cannot be read (${fileProblem(cause)})`;
     throw new ErrandError(
       'executableMissing',
       `${file} names the executable ${basename(path)}, but ${path} ${why}. Put it beside the definition, or mend scriptName.`,

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { instant, type Clock } from '../../core/clock.ts';
+import { counted } from '../../core/problems.ts';
 import { inspectDatabase, overdueRuns, runsWithDeadWebhooks } from '../../storage/sqlite-inspection.ts';
 import { bytesText } from '../terminal/time-text.ts';
 import { fail, ok, warn, type Said, type Step } from './finding.ts';
@@ -79,7 +80,7 @@ export function deadWebhooksSaid(ids: readonly string[]): Said {
   if (ids.length === 0) return ok('none was given up');
   const named = ids.slice(0, mostNamed).join(', ');
   return warn(
-    `webhooks of ${ids.length > mostNamed ? `more than ${mostNamed}` : ids.length} runs were given up: ${named}${ids.length > mostNamed ? ', …' : ''}`,
+    `webhooks of ${ids.length > mostNamed ? `more than ${mostNamed} runs` : counted(ids.length, 'run')} were given up: ${named}${ids.length > mostNamed ? ', …' : ''}`,
     '"errand show <id>" says why. Once their receivers are mended: "errand webhooks redeliver <id>".',
   );
 }

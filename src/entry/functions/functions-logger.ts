@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { InvocationContext } from '@azure/functions';
+import { logFields } from '../../core/log-fields.ts';
 import type { Logger } from '../../core/logger.ts';
 
 export interface FunctionsLogger extends Logger {
@@ -21,7 +22,7 @@ export function functionsLogger(least: string): FunctionsLogger {
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (details: object, message: string): void => {
       if (levels.indexOf(level) < from) return;
-      const line = JSON.stringify({ msg: message, ...shown(details) });
+      const line = JSON.stringify({ msg: message, ...logFields(), ...shown(details) });
       const context = invocation.getStore();
       if (context === undefined) process.stderr.write(`${line}\n`);
       else context[level](line);

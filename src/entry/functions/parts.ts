@@ -9,6 +9,9 @@ import { azureConfig } from '../azure-config.ts';
 import { composeAzure } from '../compose-azure.ts';
 import type { Environment } from '../config.ts';
 import { dashboardDirectory, packageVersion } from '../package-root.ts';
+import { startTelemetry } from '../telemetry/start-telemetry.ts';
+import { telemetryConfig } from '../telemetry/telemetry-config.ts';
+import type { Telemetry } from '../telemetry/telemetry-sdk.ts';
 import { door } from './door.ts';
 import { sweepChain, type SweepChain } from './sweep-chain.ts';
 
@@ -19,17 +22,33 @@ export interface FunctionsParts {
   queue: Pick<WorkQueue, 'schedule'>;
   clock: Clock;
   chain: SweepChain;
+  telemetry: Telemetry | undefined;
+  /** The host tells Application Insights of each invocation: ours belong below those. */
+  isToldByHost: boolean;
   close(): Promise<void>;
 }
 
 /** An answer may take 230 s to begin; a stream keeps an instance billed, so its reader is sent away in good time and comes back. */
 const streamSeconds = 120;
 
+/** How long an instance that ends tries to export what is left, in milliseconds. */
+const telemetryMs = 2_000;
+
 /** Puts everything together from the settings. Throws `invalidConfiguration`. */
 export async function functionsParts(from: Environment, logger: Logger): Promise<FunctionsParts> {
   const config = azureConfig(from);
   const keys = await door(config);
-  const errand = await composeAzure(config, { logger, background: false });
+  const exported = telemetryConfig(from, { applicationInsights: true });
+  const isToldByHost = exported?.applicationInsights !== undefined;
+  const telemetry = await startTelemetry(exported, {
+    serviceName: from['WEBSITE_SITE_NAME'] ?? 'errand',
+    clock: systemClock,
+    logger,
+  });
+  const errand = await composeAzure(config, { logger, background: false }).catch(async (error: unknown) => {
+    await telemetry?.close(0);
+    throw error;
+  });
   const { context, queue } = errand;
   const chain = sweepChain(context, () => errand.orchestrator.sweep());
   const orchestrator: Orchestrator = {
@@ -57,6 +76,7 @@ export async function functionsParts(from: Environment, logger: Logger): Promise
     dashboard: dashboard(dashboardDirectory),
     keys,
     streamSeconds,
+    requestSpan: isToldByHost ? 'internal' : 'server',
   });
   return {
     fetch: (request) => app.fetch(request),
@@ -64,6 +84,11 @@ export async function functionsParts(from: Environment, logger: Logger): Promise
     queue,
     clock: systemClock,
     chain,
-    close: errand.close,
+    telemetry,
+    isToldByHost,
+    close: async () => {
+      await errand.close();
+      await telemetry?.close(telemetryMs);
+    },
   };
 }

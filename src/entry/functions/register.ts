@@ -6,6 +6,7 @@ import type {
   InvocationContext,
 } from '@azure/functions';
 import { ErrandError, errorTable } from '../../contract/errors.ts';
+import { systemClock } from '../../core/clock.ts';
 import { scheduleOf } from '../../core/schedule-record.ts';
 import { decodeMessage } from '../../queues/azure-queue-message.ts';
 import { settingNameOf, settingOf } from '../azure-setting-names.ts';
@@ -25,6 +26,7 @@ const pageRoutes = {
   dashboard: '{nothing:maxlength(0)?}',
   dashboardAssets: 'assets/{*file}',
   dashboardRuns: 'runs/{*run}',
+  dashboardSchedules: 'schedules',
   dashboardTasks: 'tasks/{*task}',
 } as const;
 
@@ -39,6 +41,8 @@ const hourly = '0 0 * * * *';
 export function registerFunctions(app: typeof functionsApp, from: Environment): void {
   const logger = functionsLogger(settingOf(from, 'ERRAND_LOG_LEVEL') ?? 'info');
   let making: Promise<FunctionsParts> | undefined;
+  let metricsAt = -Infinity;
+  let waitAgainAt = -Infinity;
 
   /** What failed is tried again by the next call: a storage account may answer by then. */
   function parts(): Promise<FunctionsParts> {
@@ -51,10 +55,10 @@ export function registerFunctions(app: typeof functionsApp, from: Environment): 
     return making;
   }
 
-  async function api(request: HttpRequest): Promise<HttpResponseInit> {
+  async function api(request: HttpRequest, { traceContext }: InvocationContext): Promise<HttpResponseInit> {
     try {
-      const { fetch } = await parts();
-      return toResponseInit(await fetch(toRequest(request)));
+      const { fetch, isToldByHost } = await parts();
+      return toResponseInit(await fetch(toRequest(request, isToldByHost ? traceContext : undefined)));
     } catch (error) {
       logger.error({ err: error }, 'a request could not be answered');
       return failure(error);
@@ -87,10 +91,35 @@ export function registerFunctions(app: typeof functionsApp, from: Environment): 
     await chain.ensure();
   }
 
+  /** Once an invocation has ended, the host may stop the process, and what was not exported is lost. */
+  async function exportAll(): Promise<void> {
+    const telemetry =
+      making === undefined
+        ? undefined
+        : await making.then(
+            (made) => made.telemetry,
+            () => undefined,
+          );
+    if (telemetry === undefined) return;
+    const now = systemClock.monotonic();
+    if (now < waitAgainAt) return;
+    const isTime = now - metricsAt >= metricsEveryMs;
+    if (isTime) metricsAt = now;
+    const isDone = await telemetry.flush(isTime ? 'all' : 'spans', exportMs);
+    // Callers are not made to wait, again and again, for somebody who does not answer.
+    if (!isDone) waitAgainAt = now + exportPauseMs;
+  }
+
   const within =
-    <T, R>(handler: (input: T) => Promise<R>) =>
+    <T, R>(handler: (input: T, context: InvocationContext) => Promise<R>) =>
     (input: T, context: InvocationContext): Promise<R> =>
-      logger.within(context, () => handler(input));
+      logger.within(context, async () => {
+        try {
+          return await handler(input, context);
+        } finally {
+          await exportAll();
+        }
+      });
 
   app.setup({ enableHttpStream: true });
   const authLevel = settingOf(from, 'ERRAND_AUTH_LEVEL') === 'anonymous' ? 'anonymous' : 'function';
@@ -112,6 +141,15 @@ export function registerFunctions(app: typeof functionsApp, from: Environment): 
     await (await made)?.close();
   });
 }
+
+/** The most that an invocation waits for its telemetry to be exported, in milliseconds. */
+const exportMs = 1_000;
+
+/** How long no invocation waits after one has done so in vain, in milliseconds. */
+const exportPauseMs = 60_000;
+
+/** Metrics add up, so not every invocation has to export them. */
+const metricsEveryMs = 30_000;
 
 /** Clocks of two machines may differ by this, in milliseconds: what is due by the queue's is due. */
 const earlyMs = 60_000;

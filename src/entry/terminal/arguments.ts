@@ -32,7 +32,7 @@ export interface Arguments<O extends Options> {
 export const commonOptions = {
   url: { type: 'string', value: 'url', about: 'The server; otherwise $ERRAND_URL, otherwise http://127.0.0.1:7070' },
   json: { type: 'boolean', about: 'JSON lines, also on a terminal' },
-  'no-color': { type: 'boolean', about: 'No colours; so does $NO_COLOR' },
+  'no-color': { type: 'boolean', about: 'No colors; so does $NO_COLOR' },
   help: { type: 'boolean', short: 'h', about: 'This text' },
 } as const satisfies Options;
 

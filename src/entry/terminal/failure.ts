@@ -41,7 +41,7 @@ export function explain(error: unknown, style: Style, { hasKey }: { hasKey: bool
     `${style.red('errand:')} ${printable(message)}`,
     ...listed.map(
       (problem) =>
-        `  ${style.bold(problem.path === '' ? '/' : printable(problem.path))}  ${printable(problem.message)}`,
+        `  ${style.bold(problem.path === '' ? '/' : printable(problem.path))}  ${printable(withoutPath(problem))}`,
     ),
     ...[...own, ...(facts.hints ?? [])].map((hint) => `  ${style.cyan('→')} ${printable(hint)}`),
   ];
@@ -57,6 +57,11 @@ export function explain(error: unknown, style: Style, { hasKey }: { hasKey: bool
       ...(runId === undefined ? {} : { runId }),
     },
   };
+}
+
+/** Beside its path a message need not begin with it. */
+function withoutPath({ path, message }: Problem): string {
+  return path !== '' && message.startsWith(`${path} `) ? message.slice(path.length + 1) : message;
 }
 
 function factsOf(error: unknown, hasKey: boolean): Facts {

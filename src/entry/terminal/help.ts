@@ -44,6 +44,18 @@ ${worked}
 `;
 }
 
+/** What `errand schedule --help` prints: the commands that begin with one word. */
+export function groupHelp(summaries: readonly Summary[], style: Style): string {
+  const [first = ''] = summaries.map(({ name }) => name.split(' ')[0]);
+  const rows = summaries.map(({ name, about }) => [style.cyan(name), about]);
+  return `${style.bold('Usage')}
+  errand ${first} <command> [options]
+  errand ${first} <command> --help
+
+${style.bold('Commands')}
+${table(rows, { indent: '  ' })}`;
+}
+
 /** What `errand <command> --help` prints. */
 export function commandHelp(command: Command, style: Style): string {
   const { name, about, operands, options, examples, more } = command;

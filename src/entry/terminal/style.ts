@@ -17,7 +17,7 @@ export interface Stream {
 
 const plain: Style = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
 
-const coloured: Style = {
+const colored: Style = {
   bold: sgr(1, 22),
   dim: sgr(2, 22),
   red: sgr(31, 39),
@@ -26,14 +26,14 @@ const coloured: Style = {
   cyan: sgr(36, 39),
 };
 
-/** Colours where a person looks on and has not asked for none (no-color.org: any value that is not empty). */
+/** Colors where a person looks on and has not asked for none (no-color.org: any value that is not empty). */
 export function styleFor(
   stream: Stream,
   environment: Readonly<Record<string, string | undefined>>,
   noColor: boolean,
 ): Style {
   const asked = noColor || (environment['NO_COLOR'] ?? '') !== '' || environment['TERM'] === 'dumb';
-  return stream.isTTY === true && !asked ? coloured : plain;
+  return stream.isTTY === true && !asked ? colored : plain;
 }
 
 export function paintState(state: RunState, style: Style): string {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** Columns as wide as their widest cell, two blanks apart; the last one is left as it is. Colours take no width. */
+/** Columns as wide as their widest cell, two blanks apart; the last one is left as it is. Colors take no width. */
 export function table(rows: readonly (readonly string[])[], { indent = '' }: { indent?: string } = {}): string {
   const widths: number[] = [];
   for (const row of rows) {
