@@ -56,14 +56,14 @@ function Standing({ view, now, word }: { view: Overview; now: number; word: stri
           {view.open.queued} queued, {view.open.starting} starting, {view.open.running} running
         </Tile>
         <Tile name="Succeeded" value={view.successRate === undefined ? '–' : percent(view.successRate)}>
-          of {counted(view.runs, 'run')} of the last {word}
-          {view.complete ? '' : ', the latest of more'}
+          {endedText(view, word)}
+          {view.complete ? '' : `; of the latest ${counted(view.runs, 'run')}`}
         </Tile>
         <Tile name="Start, half within" value={view.startMs === undefined ? '–' : duration(view.startMs.p50)}>
           {view.startMs === undefined ? 'nothing has started' : `95 of 100 within ${duration(view.startMs.p95)}`}
         </Tile>
         <Tile name="Cost" value={view.cost === undefined ? '–' : money(view.cost.amount, view.cost.currency)}>
-          {view.cost === undefined ? 'this platform has no price' : 'by list prices'}
+          {view.cost === undefined ? 'none of these runs has a price' : 'by list prices'}
         </Tile>
       </div>
       {view.runs === 0 && openRuns === 0 ? (
@@ -81,6 +81,15 @@ function Standing({ view, now, word }: { view: Overview; now: number; word: stri
       </div>
     </>
   );
+}
+
+/** What the success rate is of: runs that were canceled say nothing of it, and nor do those that have not ended. */
+function endedText({ ended, successRate }: Overview, word: string): string {
+  if (successRate === undefined) return `no run of the last ${word} has ended`;
+  const { succeeded = 0, canceled = 0, ...others } = ended;
+  const meant = Object.values(others).reduce((sum, count) => sum + count, succeeded);
+  const aside = canceled === 0 ? '' : `, ${canceled.toLocaleString('en')} canceled aside`;
+  return `${succeeded.toLocaleString('en')} of ${counted(meant, 'ended run')} of the last ${word}${aside}`;
 }
 
 function Tile({

@@ -11,6 +11,7 @@ import { useData } from '../state/data.ts';
 import { usePlace } from '../state/router.ts';
 import { useNow } from '../state/time.ts';
 import { shortId } from '../text/format.ts';
+import { endSentence } from '../text/run-text.ts';
 
 const tickMs = 1_000;
 
@@ -60,11 +61,10 @@ export function RunPage({ id }: { id: string }) {
 
 /** What it came to. */
 function Summary({ run }: { run: RunView }) {
-  const { state, message, cancel, resolution, stale } = run;
+  const { state, cancel, resolution, stale } = run;
+  const end = endSentence(run);
   const lines = [
-    ...(run.endedAt !== undefined && message !== undefined && state !== 'succeeded'
-      ? [`It ${verb(run)}: ${message}.`]
-      : []),
+    ...(end === undefined ? [] : [end]),
     ...(cancel !== undefined && run.endedAt === undefined
       ? [`${cancel.by} asked to cancel it; it is being stopped.`]
       : []),
@@ -81,12 +81,6 @@ function Summary({ run }: { run: RunView }) {
       ))}
     </div>
   );
-}
-
-function verb({ state }: RunView): string {
-  if (state === 'timedOut') return 'ran out of time';
-  if (state === 'canceled') return 'was canceled';
-  return state === 'lost' ? 'was lost' : state;
 }
 
 function Log({ run }: { run: RunView }) {

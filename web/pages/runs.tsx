@@ -10,6 +10,7 @@ import { useReload } from '../state/changes.ts';
 import { useData } from '../state/data.ts';
 import { usePlace, withQuery } from '../state/router.ts';
 import { now as timeNow, useNow } from '../state/time.ts';
+import { failureOf } from '../text/failure.ts';
 import { counted } from '../text/format.ts';
 import { filterOf, isFiltered, toQuery } from '../text/run-filter.ts';
 
@@ -34,6 +35,8 @@ export function RunsPage() {
   const [chosen, setChosen] = useState(none);
   const [wish, setWish] = useState<BulkWish>();
   const filtered = isFiltered(filter);
+  // A key for several tasks has to say which it means.
+  const asksForTask = filter.task === '' && failureOf(page.error).problems.some(({ path }) => path === '/query/task');
 
   function choose(ids: readonly string[], isChosen: boolean): void {
     const next = new Map(chosen);
@@ -51,8 +54,13 @@ export function RunsPage() {
   return (
     <>
       <PageTitle title="Runs" />
-      <RunFilters key={`${filter.task} ${filter.labels.join(' ')}`} filter={filter} states={runStates} />
-      {page.error !== undefined && <ErrorBox error={page.error} reload={page.reload} />}
+      <RunFilters filter={filter} states={runStates} />
+      {page.error !== undefined && !asksForTask && <ErrorBox error={page.error} reload={page.reload} />}
+      {asksForTask && (
+        <Empty title="Which task?">
+          <p>This key is for some tasks alone: choose one of them above.</p>
+        </Empty>
+      )}
       {page.value === undefined && page.error === undefined && <Reading what="runs" />}
       {page.value !== undefined && runs.length === 0 && (
         <Empty title={filtered || cursor !== undefined ? 'No run matches' : 'Nothing has been run yet'}>

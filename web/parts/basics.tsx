@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { RunState } from '../../src/contract/run-states.ts';
 import { failureOf } from '../text/failure.ts';
-import { ago, dateTime } from '../text/format.ts';
+import { ago, ahead, dateTime } from '../text/format.ts';
 import { stateWords } from '../text/state-words.ts';
 
 export function StateBadge({ state, stale = false }: { state: RunState; stale?: boolean }) {
@@ -21,6 +21,15 @@ export function Age({ of, now }: { of: string; now: number }) {
   return (
     <time dateTime={of} title={dateTime(of)}>
       {ago(of, now)}
+    </time>
+  );
+}
+
+/** An instant that is to come, told as how far away it is. */
+export function Until({ at, now }: { at: string; now: number }) {
+  return (
+    <time dateTime={at} title={dateTime(at)}>
+      {ahead(at, now)}
     </time>
   );
 }

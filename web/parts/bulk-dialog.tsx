@@ -1,10 +1,10 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RunQuery } from '../../src/client/client.ts';
 import type { RunView } from '../../src/contract/run.ts';
 import { announce } from '../state/announce.ts';
 import { doForAll, findRuns, mostRuns, type BulkKind } from '../state/bulk.ts';
 import { useClient } from '../state/session.ts';
-import { failureOf } from '../text/failure.ts';
+import { whyNot } from '../text/failure.ts';
 import { counted } from '../text/format.ts';
 import { secretsOf } from '../text/run-text.ts';
 import { Dialog } from './dialog.tsx';
@@ -25,17 +25,17 @@ export function BulkDialog({ wish, onClose, onDone }: BulkDialogProps) {
   const [found, setFound] = useState<{ runs: readonly RunView[]; more: boolean }>();
   const [error, setError] = useState<unknown>();
   const [progress, setProgress] = useState<number>();
+  const stop = useRef(new AbortController());
 
   useEffect(() => {
-    const stop = new AbortController();
+    const { signal } = stop.current;
     const finding =
-      'runs' in wish
-        ? Promise.resolve({ runs: wish.runs, more: false })
-        : findRuns(client, kind, wish.query, stop.signal);
+      'runs' in wish ? Promise.resolve({ runs: wish.runs, more: false }) : findRuns(client, kind, wish.query, signal);
     finding.then(setFound, (reason: unknown) => {
-      if (!stop.signal.aborted) setError(reason);
+      if (!signal.aborted) setError(reason);
     });
-    return () => stop.abort();
+    // The page may be left while it works: what has not been begun then is left as it is, too.
+    return () => stop.current.abort();
   }, [client]);
 
   const open = found?.runs.filter(({ endedAt }) => endedAt === undefined) ?? [];
@@ -46,12 +46,15 @@ export function BulkDialog({ wish, onClose, onDone }: BulkDialogProps) {
 
   async function begin(): Promise<void> {
     setProgress(0);
-    const { done, failures } = await doForAll(client, kind, subjects, setProgress);
+    const { done, failures } = await doForAll(client, kind, subjects, setProgress, stop.current.signal);
     const [first] = failures;
+    const untouched = subjects.length - done - failures.length;
     announce(
-      `${kind === 'cancel' ? 'Canceled' : 'Started again'}: ${counted(done, 'run')}${
-        first === undefined ? '' : `. ${counted(failures.length, 'run')} could not be: ${failureOf(first).text}`
-      }`,
+      [
+        `${kind === 'cancel' ? 'Canceled' : 'Started again'}: ${counted(done, 'run')}`,
+        ...(first === undefined ? [] : [`${counted(failures.length, 'run')} could not be: ${whyNot(first)}`]),
+        ...(untouched === 0 ? [] : [`${counted(untouched, 'run was', 'runs were')} left as before`]),
+      ].join('. '),
     );
     onClose();
     onDone();
@@ -61,7 +64,9 @@ export function BulkDialog({ wish, onClose, onDone }: BulkDialogProps) {
   return (
     <Dialog
       title={found === undefined ? `${verb} runs` : `${verb} ${counted(subjects.length, 'run')}?`}
-      onClose={onClose}
+      leave={working ? 'Stop' : 'Leave it'}
+      // What has been begun comes to its end first; then it is told how many there were.
+      onClose={working ? () => stop.current.abort() : onClose}
       actions={
         <button
           type="button"
@@ -73,7 +78,7 @@ export function BulkDialog({ wish, onClose, onDone }: BulkDialogProps) {
         </button>
       }
     >
-      {error !== undefined && <p class="problem">{failureOf(error).text}</p>}
+      {error !== undefined && <p class="problem">{whyNot(error)}</p>}
       {found === undefined && error === undefined && <p>Counting…</p>}
       {found !== undefined && (
         <>

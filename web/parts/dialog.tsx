@@ -6,11 +6,14 @@ export function Dialog({
   title,
   children,
   actions,
+  leave = 'Leave it',
   onClose,
 }: {
   title: string;
   children: ComponentChildren;
   actions: ComponentChildren;
+  /** What the first button says. */
+  leave?: string;
   onClose: () => void;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -34,7 +37,7 @@ export function Dialog({
       {children}
       <div class="actions">
         <button type="button" onClick={onClose}>
-          Leave it
+          {leave}
         </button>
         {actions}
       </div>

@@ -2,7 +2,8 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { announcement } from '../state/announce.ts';
 import { liveness } from '../state/changes.ts';
-import { usePlace } from '../state/router.ts';
+import { takeScroll, usePlace } from '../state/router.ts';
+import { scrollOnceDrawn } from '../state/scroll.ts';
 import { reachable, signOut, useSession } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
 import { setTheme, themes, useTheme, type Theme } from '../state/theme.ts';
@@ -11,6 +12,7 @@ import { after } from '../state/time.ts';
 const sections = [
   ['/', 'Overview'],
   ['/tasks', 'Tasks'],
+  ['/schedules', 'Schedules'],
   ['/runs', 'Runs'],
 ] as const;
 
@@ -78,6 +80,9 @@ const words = {
 function Liveness() {
   const state = useStore(liveness);
   const isReachable = useStore(reachable);
+  const { signIn } = useSession();
+  // There is nothing yet that could be live.
+  if (signIn !== undefined && isReachable) return null;
   const live = state === 'live' && isReachable;
   return (
     <span class={`liveness ${live ? 'is-live' : ''}`} title={live ? 'Changes are shown as they come' : undefined}>
@@ -117,7 +122,7 @@ function Notice() {
 
 /** The heading of a page: it names the window, and has the focus when the page was reached by a link. */
 export function PageTitle({ title, children }: { title: string; children?: ComponentChildren }) {
-  const { path } = usePlace();
+  const { visit } = usePlace();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = title === 'Errand' ? title : `${title} · Errand`;
@@ -125,8 +130,11 @@ export function PageTitle({ title, children }: { title: string; children?: Compo
   useEffect(() => {
     if (document.activeElement === document.body || document.activeElement?.closest('main') === null)
       heading.current?.focus({ preventScroll: true });
+    const top = takeScroll();
+    if (top > 0) return scrollOnceDrawn(top);
     scrollTo(0, 0);
-  }, [path]);
+    return undefined;
+  }, [visit]);
   return (
     <div class="page-title">
       <h1 ref={heading} tabIndex={-1}>

@@ -1,10 +1,10 @@
-import { useId, useState } from 'preact/hooks';
+import { useEffect, useId, useMemo, useState } from 'preact/hooks';
 import type { RunView } from '../../src/contract/run.ts';
 import { announce } from '../state/announce.ts';
 import { newKey } from '../state/new-key.ts';
 import { go } from '../state/router.ts';
 import { useClient } from '../state/session.ts';
-import { failureOf } from '../text/failure.ts';
+import { whyNot } from '../text/failure.ts';
 import { secretsOf } from '../text/run-text.ts';
 import { Dialog } from './dialog.tsx';
 
@@ -14,7 +14,13 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
   const [asks, setAsks] = useState<'again' | 'cancel' | 'resolve'>();
   const [problem, setProblem] = useState<unknown>();
   const [working, setWorking] = useState(false);
+  const [acted, setActed] = useState(0);
   const close = (): void => setAsks(undefined);
+
+  useEffect(() => {
+    // The button that was pressed goes away with what it was for, and would take the focus with it.
+    if (acted > 0) document.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
+  }, [acted]);
 
   async function act(work: () => Promise<unknown>, done: string): Promise<void> {
     setWorking(true);
@@ -23,6 +29,7 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
       await work();
       announce(done);
       close();
+      setActed((before) => before + 1);
     } catch (error) {
       setProblem(error);
     }
@@ -48,7 +55,7 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
         </button>
       )}
       <a class="button" href={`/tasks/${run.taskName}?rerun=${run.id}`}>
-        Rerun…
+        Edit and run again…
       </a>
       {asks === 'cancel' && (
         <Dialog
@@ -69,7 +76,7 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
             What runs is told to end, and is killed after {run.definition.timeouts.graceSeconds} s. Nothing is tried
             again.
           </p>
-          {problem !== undefined && <p class="problem">{failureOf(problem).text}</p>}
+          {problem !== undefined && <p class="problem">{whyNot(problem)}</p>}
         </Dialog>
       )}
       {asks === 'again' && (
@@ -77,9 +84,9 @@ export function RunActions({ run, onChange }: { run: RunView; onChange: () => vo
           working={working}
           problem={problem}
           onClose={close}
-          onRun={(version) =>
+          onRun={(version, idempotencyKey) =>
             void act(async () => {
-              const again = await client.rerun(run.id, { version }, { idempotencyKey: newKey() });
+              const again = await client.rerun(run.id, { version }, { idempotencyKey });
               go(`/runs/${again.id}`);
             }, `${run.taskName} runs again`)
           }
@@ -103,7 +110,7 @@ interface AgainProps {
   working: boolean;
   problem: unknown;
   onClose: () => void;
-  onRun: (version: 'latest' | 'same') => void;
+  onRun: (version: 'latest' | 'same', idempotencyKey: string) => void;
 }
 
 const versionWords = { latest: 'As it is now', same: 'As it was in this run' } as const;
@@ -111,12 +118,14 @@ const versionWords = { latest: 'As it is now', same: 'As it was in this run' } a
 function AgainDialog({ working, problem, onClose, onRun }: AgainProps) {
   const id = useId();
   const [version, setVersion] = useState<'latest' | 'same'>('latest');
+  /** Pressed again, after an answer that was lost, it is one run. */
+  const key = useMemo(newKey, [version]);
   return (
     <Dialog
       title="Run it again, with the same inputs?"
       onClose={onClose}
       actions={
-        <button type="button" class="primary" disabled={working} onClick={() => onRun(version)}>
+        <button type="button" class="primary" disabled={working} onClick={() => onRun(version, key)}>
           Run
         </button>
       }
@@ -130,7 +139,7 @@ function AgainDialog({ working, problem, onClose, onRun }: AgainProps) {
           </label>
         ))}
       </fieldset>
-      {problem !== undefined && <p class="problem">{failureOf(problem).text}</p>}
+      {problem !== undefined && <p class="problem">{whyNot(problem)}</p>}
     </Dialog>
   );
 }
@@ -178,7 +187,7 @@ function ResolveDialog({ working, problem, onClose, onResolve }: ResolveProps) {
         value={note}
         onInput={(event) => setNote(event.currentTarget.value)}
       />
-      {problem !== undefined && <p class="problem">{failureOf(problem).text}</p>}
+      {problem !== undefined && <p class="problem">{whyNot(problem)}</p>}
     </Dialog>
   );
 }

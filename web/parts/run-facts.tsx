@@ -1,9 +1,12 @@
 import { useState } from 'preact/hooks';
 import type { RunView } from '../../src/contract/run.ts';
+import type { DeliveryView } from '../../src/contract/webhook.ts';
 import { download } from '../state/download.ts';
 import { useClient } from '../state/session.ts';
-import { failureOf } from '../text/failure.ts';
+import { whyNot } from '../text/failure.ts';
+import { deliveryText } from '../text/delivery-text.ts';
 import { bytes, dateTime, money, shortId } from '../text/format.ts';
+import { runsWith } from '../text/run-filter.ts';
 import { Facts } from './basics.tsx';
 
 /** What it left. */
@@ -52,7 +55,7 @@ export function RunResult({ run }: { run: RunView }) {
       )}
       {problem !== undefined && (
         <p class="problem" role="alert">
-          {failureOf(problem).text}
+          {whyNot(problem)}
         </p>
       )}
     </section>
@@ -83,7 +86,7 @@ export function RunInputs({ run }: { run: RunView }) {
       {Object.keys(labels).length > 0 && (
         <p class="labels">
           {Object.entries(labels).map(([name, value]) => (
-            <a key={name} class="chip" href={`/runs?${new URLSearchParams({ label: `${name}=${value}` }).toString()}`}>
+            <a key={name} class="chip" href={runsWith(name, value)}>
               {name}={value}
             </a>
           ))}
@@ -102,11 +105,18 @@ export function RunFacts({ run }: { run: RunView }) {
       <h2>Receipt</h2>
       <Facts
         of={[
+          ['Task', <a href={`/tasks/${run.taskName}`}>{run.taskName}</a>],
           ['Run', <code>{run.id}</code>],
           ['Asked by', run.requestedBy],
           run.schedule === undefined
             ? undefined
-            : ['Schedule', `${run.schedule.name}, planned for ${dateTime(run.schedule.plannedAt)}`],
+            : [
+                'Schedule',
+                <>
+                  <a href={runsWith('schedule', run.schedule.name)}>{run.schedule.name}</a>, planned for{' '}
+                  {dateTime(run.schedule.plannedAt)}
+                </>,
+              ],
           ['Accepted', <time dateTime={run.createdAt}>{dateTime(run.createdAt)}</time>],
           run.endedAt === undefined
             ? undefined
@@ -115,7 +125,7 @@ export function RunFacts({ run }: { run: RunView }) {
           [
             'Cost',
             cost === undefined ? (
-              <span class="muted">this platform has no price</span>
+              <span class="muted">{withoutCost(run)}</span>
             ) : (
               <>
                 {money(cost.amount, cost.currency)}
@@ -135,8 +145,39 @@ export function RunFacts({ run }: { run: RunView }) {
           ['Executable', <code>{executable.name}</code>],
           ['SHA-256', <code class="hash">{executable.sha256}</code>],
           run.log === undefined ? undefined : ['Log SHA-256', <code class="hash">{run.log.sha256}</code>],
+          run.webhooks === undefined || run.webhooks.length === 0
+            ? undefined
+            : ['Webhooks', <Deliveries of={run.webhooks} id={run.id} />],
         ]}
       />
     </section>
+  );
+}
+
+/** Why it says no cost. The platform that has a price makes the receipt when an attempt ends. */
+function withoutCost({ attempts, endedAt }: RunView): string {
+  const last = attempts.at(-1);
+  if (last === undefined) return 'nothing was started';
+  return endedAt === undefined && last.platform === 'azure-container-instances'
+    ? 'known once the attempt has ended'
+    : 'this platform has no price';
+}
+
+/** Who is told of its end, and how far that has come. */
+function Deliveries({ of, id }: { of: readonly DeliveryView[]; id: string }) {
+  return (
+    <ul class="values">
+      {of.map((delivery) => (
+        <li key={delivery.number}>
+          {delivery.target}{' '}
+          <span class={delivery.state === 'dead' ? 'problem' : 'muted'}>{deliveryText(delivery)}</span>
+        </li>
+      ))}
+      {of.some(({ state }) => state === 'dead') && (
+        <li class="hint">
+          <code>errand webhooks redeliver {id}</code> sends them once more.
+        </li>
+      )}
+    </ul>
   );
 }

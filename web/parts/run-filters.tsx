@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { RunState } from '../../src/contract/run-states.ts';
 import { useData } from '../state/data.ts';
 import { go, usePlace, withQuery } from '../state/router.ts';
@@ -13,6 +13,7 @@ export function RunFilters({ filter, states }: { filter: RunFilter; states: read
   const tasks = useData('tasks', (client, signal) => client.tasks({ signal }));
   const [label, setLabel] = useState('');
   const [labelProblem, setLabelProblem] = useState(false);
+  const labelInput = useRef<HTMLInputElement>(null);
 
   function set(changes: Parameters<typeof withQuery>[1]): void {
     go(withQuery(place, { ...changes, cursor: undefined }), { replace: true });
@@ -21,8 +22,9 @@ export function RunFilters({ filter, states }: { filter: RunFilter; states: read
   function addLabel(): void {
     const text = label.trim();
     if (text === '') return;
-    if (/^[^=\s]+=/.test(text)) set({ label: [...filter.labels, text] });
-    else setLabelProblem(true);
+    if (!/^[^=\s]+=/.test(text)) return setLabelProblem(true);
+    setLabel('');
+    set({ label: [...filter.labels.filter((other) => other !== text), text] });
   }
 
   return (
@@ -86,6 +88,7 @@ export function RunFilters({ filter, states }: { filter: RunFilter; states: read
         <label>
           <span class="hidden">Label</span>
           <input
+            ref={labelInput}
             placeholder="Label: name=value"
             value={label}
             aria-invalid={labelProblem}
@@ -102,7 +105,11 @@ export function RunFilters({ filter, states }: { filter: RunFilter; states: read
             type="button"
             class="chip"
             aria-label={`Take away the label ${each}`}
-            onClick={() => set({ label: filter.labels.filter((other) => other !== each) })}
+            onClick={() => {
+              set({ label: filter.labels.filter((other) => other !== each) });
+              // This button goes away, and would take the focus with it.
+              labelInput.current?.focus();
+            }}
           >
             {each} ×
           </button>

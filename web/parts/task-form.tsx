@@ -6,8 +6,8 @@ import { newKey } from '../state/new-key.ts';
 import { usePlan } from '../state/plan.ts';
 import { go } from '../state/router.ts';
 import { useClient } from '../state/session.ts';
-import { failureOf } from '../text/failure.ts';
-import { parseLabels, problemsByField, toRequest, type Parameter, type Values } from '../text/parameters.ts';
+import { whyNot } from '../text/failure.ts';
+import { fieldText, parseLabels, problemsByField, toRequest, type Parameter, type Values } from '../text/parameters.ts';
 import { shortId } from '../text/format.ts';
 import { Field } from './field.tsx';
 import { PlanPanel } from './plan-panel.tsx';
@@ -23,6 +23,8 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
   const client = useClient();
   const [values, setValues] = useState<Values>(() => inputsOf(earlier));
   const [labelText, setLabelText] = useState(() => labelsOf(earlier));
+  /** From then on it is open or closed as people leave it. */
+  const [beginsWithLabels] = useState(labelText !== '');
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const [sending, setSending] = useState(false);
   const [failure, setFailure] = useState<unknown>();
@@ -75,6 +77,7 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
 
   function wishFor(next: 'plan' | 'run'): void {
     setTouched(new Set(parameters.map(({ parameterName }) => parameterName)));
+    setFailure(undefined);
     setWish(next);
     checked.hurry();
   }
@@ -104,13 +107,13 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
         {parameters.map((parameter) => {
           const name = parameter.parameterName;
           // What was said of an earlier value is not said of this one.
-          const isChecked = (values[name] ?? '') === (checkedValues.get(name) ?? '');
+          const isChecked = fieldText(values, name) === (checkedValues.get(name) ?? '');
           const isShown = touched.has(name) && isChecked;
           return (
             <Field
               key={name}
               parameter={parameter}
-              value={values[name] ?? ''}
+              value={fieldText(values, name)}
               problems={isShown ? (problems.get(name) ?? []) : []}
               wasSecret={earlier?.parameters.some((each) => each.name === name && each.secret) ?? false}
               onInput={(value) => change(name, value)}
@@ -118,7 +121,7 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
             />
           );
         })}
-        <details open={labelText !== '' || undefined}>
+        <details open={beginsWithLabels || undefined}>
           <summary>Labels</summary>
           <label for="labels" class="hidden">
             Labels
@@ -142,7 +145,7 @@ export function TaskForm({ document, earlier }: { document: TaskDefinitionDocume
         ))}
         {failure !== undefined && (
           <p class="problem" role="alert">
-            {failureOf(failure).text}
+            {whyNot(failure)}
           </p>
         )}
         <div class="actions">

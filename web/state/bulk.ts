@@ -32,18 +32,19 @@ export async function findRuns(
   return { runs: runs.slice(0, mostRuns), more: cursor !== undefined || runs.length > mostRuns };
 }
 
-/** A few at a time; what fails does not keep the others from being done. */
+/** A few at a time; what fails does not keep the others from being done. After `signal` no further one is begun. */
 export async function doForAll(
   client: Client,
   kind: BulkKind,
   runs: readonly RunView[],
   onProgress: (done: number) => void,
+  signal: AbortSignal,
 ): Promise<{ done: number; failures: unknown[] }> {
   const left = [...runs];
   const failures: unknown[] = [];
   let done = 0;
   async function work(): Promise<void> {
-    for (let run = left.shift(); run !== undefined; run = left.shift()) {
+    for (let run = left.shift(); run !== undefined && !signal.aborted; run = left.shift()) {
       try {
         if (kind === 'cancel') await client.cancel(run.id);
         else await client.rerun(run.id, {}, { idempotencyKey: newKey() });

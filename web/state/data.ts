@@ -1,5 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { Client } from '../../src/client/client.ts';
+import { ErrandConnectionError } from '../../src/client/errors.ts';
+import { useReload } from './changes.ts';
 import { useClient } from './session.ts';
 
 export interface Data<T> {
@@ -12,7 +14,7 @@ export interface Data<T> {
 
 /**
  * Reads something from the server, and again when `key` changes or `reload` is called. One reading at a time: what is asked for meanwhile is one more
- * after it. What was read under another key is forgotten.
+ * after it. What was read under another key is forgotten. What could not be read is read again once the server answers.
  */
 export function useData<T>(key: string, read: (client: Client, signal: AbortSignal) => Promise<T>): Data<T> {
   const client = useClient();
@@ -57,6 +59,12 @@ export function useData<T>(key: string, read: (client: Client, signal: AbortSign
   }, [key, client]);
 
   const reload = useCallback(() => again.current(), []);
+  useReload(
+    () => {
+      if (state.error instanceof ErrandConnectionError) reload();
+    },
+    () => false,
+  );
   const fresh = state.key === key;
   return {
     value: fresh ? state.value : undefined,

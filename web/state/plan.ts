@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Problem } from '../../src/contract/errors.ts';
 import type { Plan } from '../../src/contract/run.ts';
+import { useReload } from './changes.ts';
 import { useClient } from './session.ts';
 import { after } from './time.ts';
 
@@ -20,7 +21,7 @@ export interface CheckedPlan {
   error: unknown;
   /** It is about what stands in the form now. */
   isCurrent: boolean;
-  /** Looks at once, not only when typing has paused. */
+  /** Looks at once, and anew: what was found before may no longer be so. */
   hurry(): void;
 }
 
@@ -39,8 +40,15 @@ export function usePlan(request: PlanRequest): CheckedPlan {
     error: undefined,
     done: false,
   });
-  const [hurried, setHurried] = useState<PlanRequest>();
-  const pause = hurried === request || !looked.done ? 0 : pauseMs;
+  const pause = looked.done ? pauseMs : 0;
+  const hurry = (): void => setLooked((before) => ({ ...before, done: false }));
+  // What could not be asked is asked again once the server answers.
+  useReload(
+    () => {
+      if (looked.error !== undefined) hurry();
+    },
+    () => false,
+  );
 
   useEffect(() => {
     if (looked.request === request && looked.done) return undefined;
@@ -59,8 +67,8 @@ export function usePlan(request: PlanRequest): CheckedPlan {
       cancel();
       stop.abort();
     };
-  }, [client, request, pause]);
+  }, [client, request, pause, looked.done]);
 
   const { done, ...seen } = looked;
-  return { ...seen, isCurrent: done && looked.request === request, hurry: () => setHurried(request) };
+  return { ...seen, isCurrent: done && looked.request === request, hurry };
 }

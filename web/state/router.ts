@@ -5,13 +5,21 @@ export interface Place {
   path: string;
   query: URLSearchParams;
   hash: string;
+  /** Another one with each step forward or back; `replace` is none. */
+  visit: number;
 }
 
-const place = store<Place>(current());
+interface Kept {
+  scroll?: number;
+}
 
-function current(): Place {
+const place = store<Place>(current(0));
+/** Where one was on the page that Back leads to. */
+let kept = 0;
+
+function current(visit: number): Place {
   const { pathname, search, hash } = location;
-  return { path: pathname, query: new URLSearchParams(search), hash };
+  return { path: pathname, query: new URLSearchParams(search), hash, visit };
 }
 
 export function usePlace(): Place {
@@ -20,9 +28,21 @@ export function usePlace(): Place {
 
 /** Goes to an address of this page. `replace` leaves no entry behind that Back would lead to. */
 export function go(address: string, { replace = false } = {}): void {
+  const { visit } = place.get();
   if (replace) history.replaceState(null, '', address);
-  else history.pushState(null, '', address);
-  place.set(current());
+  else {
+    history.replaceState({ scroll: scrollY } satisfies Kept, '');
+    history.pushState(null, '', address);
+    kept = 0;
+  }
+  place.set(current(replace ? visit : visit + 1));
+}
+
+/** How far down the page that is gone to is to be shown, told once. */
+export function takeScroll(): number {
+  const taken = kept;
+  kept = 0;
+  return taken;
 }
 
 /** The address of the same place with some of its questions changed; `undefined` takes one away. */
@@ -41,7 +61,12 @@ export function withQuery(
 
 /** Follows links within the page without loading it again. Everything else is the browser's. */
 export function startRouter(): void {
-  addEventListener('popstate', () => place.set(current()));
+  // What a page shows is read first, so the browser would look for the place on a page that is still empty.
+  history.scrollRestoration = 'manual';
+  addEventListener('popstate', (event) => {
+    kept = (event.state as Kept | null)?.scroll ?? 0;
+    place.set(current(place.get().visit + 1));
+  });
   addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

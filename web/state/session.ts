@@ -56,7 +56,14 @@ export function onSession(callback: () => void): () => void {
   return session.subscribe(callback);
 }
 
+/** What no header can hold, a dash or an ellipsis that came with the pasting, is no key of any kind. */
+const sendable = /^[\x21-\x7e]+$/;
+
 export function signIn(apiKey: string): void {
+  if (!sendable.test(apiKey)) {
+    session.set({ ...session.get(), signIn: 'refused' });
+    return;
+  }
   sessionStorage.setItem(keyName, apiKey);
   session.set(begin(apiKey));
 }

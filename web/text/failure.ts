@@ -12,6 +12,13 @@ export interface Failure {
   isMissing: boolean;
 }
 
+/** Why something that somebody wanted was not done. Unlike a reading, nobody but they tries it again; whatever it was, twice is not too often. */
+export function whyNot(error: unknown): string {
+  return error instanceof ErrandConnectionError
+    ? 'The server does not answer: it may be restarting, or the network is down. Try again.'
+    : failureOf(error).text;
+}
+
 export function failureOf(error: unknown): Failure {
   if (error instanceof ErrandApiError) {
     const { details, status } = error;

@@ -22,11 +22,22 @@ export function ago(instant: string, now: number): string {
   return `${unit === 's' ? Math.floor(Number(amount)) : amount} ${unit} ago`;
 }
 
+/** now, in 45 s, in 3 h 2 min. */
+export function ahead(instant: string, now: number): string {
+  const ms = Date.parse(instant) - now;
+  return ms < 1000 ? 'now' : `in ${duration(Math.floor(ms / 1000) * 1000)}`;
+}
+
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** Date and time as people here write them. */
 export function dateTime(instant: string): string {
   return clock.format(new Date(instant));
+}
+
+/** With a full stop, unless it has an end of its own. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 export function bytes(count: number): string {

@@ -6,10 +6,15 @@ export type Parameter = NonNullable<TaskDefinitionDocument['scriptParameters']>[
 /** What stands in the fields, by the name of the parameter. Nothing in a field means that the value is left out. */
 export type Values = Readonly<Record<string, string>>;
 
+/** What stands in a field. A parameter may have the name of something that every object has. */
+export function fieldText(values: Values, name: string): string {
+  return Object.hasOwn(values, name) ? (values[name] ?? '') : '';
+}
+
 /** The parameters of a request, in the order of the definition. */
 export function toRequest(parameters: readonly Parameter[], values: Values): { name: string; value: string }[] {
   return parameters.flatMap(({ parameterName: name, valueFrom }) => {
-    const value = values[name] ?? '';
+    const value = fieldText(values, name);
     return valueFrom !== undefined || value === '' ? [] : [{ name, value }];
   });
 }

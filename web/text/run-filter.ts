@@ -39,3 +39,8 @@ export function toQuery({ states, task, labels, within }: RunFilter, now: number
     ...(within === undefined ? {} : { since: new Date(now - periods[within] * 3_600_000).toISOString() }),
   };
 }
+
+/** Where the runs with a label are listed. */
+export function runsWith(name: string, value: string): string {
+  return `/runs?${new URLSearchParams({ label: `${name}=${value}` }).toString()}`;
+}

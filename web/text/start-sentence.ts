@@ -1,7 +1,8 @@
 import type { EndReason } from '../../src/contract/run-states.ts';
 import type { RunView } from '../../src/contract/run.ts';
-import { duration } from './format.ts';
-import { phaseWord, type Timeline } from './timeline.ts';
+import { duration, sentence } from './format.ts';
+import { waitingText } from './run-text.ts';
+import { phaseWord, type Phase, type Timeline } from './timeline.ts';
 
 /** What to do about a start that failed, where more can be said than the run says itself. */
 const advice: Partial<Record<EndReason, string>> = {
@@ -34,7 +35,7 @@ export function startSentence(run: RunView, timeline: Timeline): string {
     const who = run.attempts.length === 1 ? 'It' : `Attempt ${last.number}`;
     return `${sentence(`${who} did not start${why}`)}${what === undefined ? '' : ` ${what}.`}`;
   }
-  if (run.waiting !== undefined) return `It waits: ${sentence(run.waiting.message)}`;
+  if (run.waiting !== undefined) return `It waits: ${sentence(waitingText(run.waiting))}`;
   if (last === undefined) {
     if (run.endedAt === undefined) return 'It waits for its first attempt.';
     return `It was never started${run.message === undefined ? '.' : `: ${sentence(run.message)}`}`;
@@ -43,12 +44,10 @@ export function startSentence(run: RunView, timeline: Timeline): string {
   const before = times.filter(({ phase }) => phase !== 'run' && phase !== 'settle');
   const took = before.reduce((sum, { from, to }) => sum + to - from, 0);
   const longest = before.toSorted((a, b) => b.to - b.from - (a.to - a.from))[0];
-  const word =
-    longest === undefined ? '' : longest.phase === 'queued' ? 'waiting' : phaseWord(longest.phase, last.platform);
   const most =
     longest === undefined || took === 0
       ? ''
-      : `, ${duration(longest.to - longest.from)} of it to ${word === 'waiting' ? 'wait for its turn' : word}`;
+      : `, ${duration(longest.to - longest.from)} of it to ${doingOf(longest.phase, last)}`;
   const again =
     failed.length === 0
       ? ''
@@ -57,11 +56,25 @@ export function startSentence(run: RunView, timeline: Timeline): string {
     const doing = last.phase === undefined ? '' : ` (${last.phase})`;
     return `It is being started${doing}, for ${duration(took)} now.${again}`;
   }
-  if (took < slowMs) return `It took ${duration(took)} to start${most}.${again}`;
-  return `It was slow to start: ${duration(took)}${most}. ${slowAdvice(longest?.phase, last.platform)}${again}`;
+  const who = last.number === 1 ? 'It' : `Attempt ${last.number}`;
+  if (took < slowMs) return `${who} took ${duration(took)} to start${most}.${again}`;
+  return `${who} was slow to start: ${duration(took)}${most}. ${slowAdvice(longest?.phase, last)}${again}`;
 }
 
-function slowAdvice(phase: string | undefined, platform: string): string {
+type Attempt = RunView['attempts'][number];
+
+/** Before a further attempt there is a pause, and perhaps a queue: the record has no border between them. */
+function doingOf(phase: Phase, { number, platform }: Attempt): string {
+  if (phase !== 'queued') {
+    const word = phaseWord(phase, platform);
+    return word === 'start' ? 'start the runner' : word;
+  }
+  return number === 1 ? 'wait for its turn' : `wait after attempt ${number - 1}`;
+}
+
+function slowAdvice(phase: Phase | undefined, { number, platform }: Attempt): string {
+  if (phase === 'queued' && number > 1)
+    return 'The pause between attempts is what retry.backoff in the definition says, or longer where there is no room.';
   if (phase === 'queued') return 'A higher limit of concurrency, or more room on the platform, lets it start sooner.';
   if (phase === 'fetch') return 'A smaller executable is fetched sooner.';
   if (phase === 'create' && platform === 'docker')
@@ -69,8 +82,4 @@ function slowAdvice(phase: string | undefined, platform: string): string {
   if (phase === 'start' && platform === 'azure-container-instances')
     return 'A smaller image, or a registry in the same region, starts sooner.';
   return 'The platform took its time.';
-}
-
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
