@@ -305,6 +305,20 @@ test('a run is forgotten with its sealed logs, its snapshots and all that a host
   expect(await all(store.listRuns())).toEqual([ref.runId]);
 });
 
+test('a push while the container is on its way takes nothing from the run that it is for', async () => {
+  const store = storeOn(azurite());
+  const put = await store.put('task.sh', bytesOf('one'));
+  const plan = samplePlan('task.sh', 'one');
+  await store.versions.put(plan.executable.kept, bytesOf('one'));
+  const etag = put === false ? '' : put.etag;
+  const access = await store.exchange(freshAttempt()).open({ ...plan, executable: { ...plan.executable, etag } });
+  await store.put('task.sh', bytesOf('two'));
+  if (access.kind !== 'signedUrls') throw new TypeError('this store gives signed URLs');
+  const { ERRAND_EXECUTABLE_URL: url = '', ERRAND_EXECUTABLE_ETAG: pinned = '' } = access.secure;
+  const answer = await fetch(url, { headers: { 'If-Match': pinned } });
+  expect([answer.status, await answer.text()]).toEqual([200, 'one']);
+});
+
 test('the plan of a run that was accepted with another text of the executable is refused', async () => {
   const store = storeOn(azurite());
   const put = await store.put('task.sh', bytesOf('one'));

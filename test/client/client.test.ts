@@ -1,12 +1,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
-import { once } from 'node:events';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createClient, ErrandApiError, ErrandConnectionError, type Client } from '../../src/client/client.ts';
 import { pushScript, serverHarness, type ServerHarness } from '../http/support/server-harness.ts';
+import { listen } from '../support/listen.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -15,13 +15,13 @@ afterEach(() => {
 
 /** A server of a few lines in the place of Errand's. */
 async function serverOf(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const server = createServer(handle).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = createServer(handle);
+  const port = await listen(server);
   closers.push(() => {
     server.close();
     server.closeAllConnections();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 /** Passes bytes on to another port; `cut` breaks what is open. */
@@ -36,13 +36,12 @@ async function proxyTo(url: string): Promise<{ url: string; cut(): void; connect
     near.pipe(far).pipe(near);
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  });
+  proxy.url = `http://127.0.0.1:${await listen(server)}`;
   closers.push(() => {
     server.close();
     proxy.cut();
   });
-  proxy.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return proxy;
 }
 
@@ -158,6 +157,25 @@ describe('against trouble', () => {
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
     await createClient({ url }).run({ taskName: 'A' });
     expect(new Set(keys).size).toBe(2);
+  });
+
+  test('who follows is told once that the server is away, not of a connection that only broke', async () => {
+    let requests = 0;
+    const url = await serverOf((request, response) => {
+      requests += 1;
+      if (requests > 2 && requests < 7) return request.socket.destroy();
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      if (requests === 7) return response.end('event: end\ndata: {"state":"succeeded"}\n\n');
+      return response.write(`id: 1:${requests}\nevent: log\ndata: {"attempt":1,"text":"a"}\n\n`, () =>
+        setTimeout(() => request.socket.destroy(), 50),
+      );
+    });
+    const told: number[] = [];
+    const seen: string[] = [];
+    const options = { onAway: () => told.push(requests) };
+    for await (const { event } of createClient({ url }).events('one', options)) seen.push(event);
+    expect(seen).toEqual(['log', 'log', 'end']);
+    expect(told).toEqual([6]);
   });
 
   test('it gives up after a few tries, and at once where trying again cannot help', async () => {

@@ -35,6 +35,29 @@ describe('the original document', () => {
   });
 });
 
+test.each([
+  [{ taskName: 'Stop VM' }, '/taskName must be letters, digits, inner hyphens and underscores, at most 63'],
+  [{ scriptName: '../a.sh' }, /^\/scriptName must be one file name of letters/],
+  [
+    { dockerImage: 'Alpine 3' },
+    '/dockerImage must be the name of an image, such as alpine:3 or registry.example.org/team/tool:1.4',
+  ],
+  [{ sha256: 'abc' }, '/sha256 must be 64 hexadecimal digits in lower case'],
+  [
+    { scriptParameters: [parameter({ parameterName: '1st' })] },
+    '/scriptParameters/0/parameterName must be letters, digits and inner underscores, a letter first, at most 63',
+  ],
+  [{ description: 'x'.repeat(4001) }, '/description must have at most 4000 characters'],
+  [{ scriptParameters: [parameter({ enum: [] })] }, '/scriptParameters/0/enum must have at least 1 entry'],
+  [{ timeouts: { runSeconds: 0 } }, '/timeouts/runSeconds must be at least 1'],
+  [{ container: { user: 'a b' } }, '/container/user has characters or a form that is not allowed'],
+])('what would be allowed is said in words: %j', (changes, message) => {
+  const { problems = [] } = checkDefinition({ ...minimal, ...changes });
+  expect(problems).toEqual([
+    expect.objectContaining({ message: typeof message === 'string' ? message : expect.stringMatching(message) }),
+  ]);
+});
+
 describe('names that programs read as settings of their own', () => {
   const reserved =
     'PATH HOME SHELL USER TMPDIR IFS ENV BASH_ENV PS4 SHELLOPTS BASHOPTS CDPATH PROMPT_COMMAND BROWSER EDITOR VISUAL PAGER LESSOPEN GCONV_PATH GLIBC_TUNABLES LOCPATH ' +
@@ -113,7 +136,7 @@ describe('problems', () => {
       dockerImage: 'https://x',
       scriptParameters: [{ parameterName: 'PATH=', parameterType: 'text', requried: true }],
       timeouts: { runSeconds: 0, startSeconds: 1e9, queueSeconds: 'long' },
-      colour: 'red',
+      color: 'red',
     });
     expect(found).toEqual([
       'invalidImage /dockerImage',
@@ -123,7 +146,7 @@ describe('problems', () => {
       'required /scriptName',
       'tooLarge /timeouts/startSeconds',
       'tooSmall /timeouts/runSeconds',
-      'unknownField /colour',
+      'unknownField /color',
       'unknownField /scriptParameters/0/requried',
       'wrongType /timeouts/queueSeconds',
     ]);

@@ -363,6 +363,18 @@ describe('ended', () => {
     expect(next(one, {}, 82)).toEqual({ do: 'removeContainer', attempt: failed });
   });
 
+  test('what was left of an exchange is tried again when slots are given back and everybody is told', () => {
+    const left = { ...done, containerGone: true, clearAt: instant(at(30)) };
+    const run = ended({ slots, attempts: [left] });
+    expect(next(run, {}, 40)).toEqual({ do: 'releaseSlots', slots, term: 1 });
+    const released = { ...run, slots: [] };
+    const webhook = { number: 1, from: 'task', format: 'slack', target: 'x', attempts: 0 } as const;
+    const untold = { ...released, webhooks: [{ ...webhook, state: 'pending' as const, dueAt: instant(at(2)) }] };
+    expect(next(untold, {}, 40)).toEqual({ do: 'deliver' });
+    expect(next(released, {}, 2)).toEqual({ do: 'wait', until: at(30) });
+    expect(next(released, {}, 30)).toEqual({ do: 'removeContainer', attempt: left });
+  });
+
   test('a container that never started anything is not kept', () => {
     const { fencedAt: _, exitCode: __, ...neverStarted } = done;
     const run = ended({

@@ -54,6 +54,18 @@ describe('a definition', () => {
     ]);
   });
 
+  test('that has been read is listed without being read again, until it is another', async () => {
+    const { errand, artifacts, tasks } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    await tasks.list();
+    errand.calls.length = 0;
+    await tasks.list();
+    expect(errand.calls).not.toContain('artifacts.get');
+    await artifacts.put('T.json', Buffer.from(JSON.stringify(document({ description: 'by hand' }))));
+    expect(await tasks.list()).toContainEqual({ taskName: 'T', description: 'by hand', enabled: true, valid: true });
+    expect(errand.calls.filter((call) => call === 'artifacts.get')).toHaveLength(1);
+  });
+
   test('that goes while the tasks are listed is not among them', async () => {
     const { errand, artifacts, tasks } = await setUp();
     await tasks.store('T', document(), executable, {});
@@ -82,7 +94,7 @@ describe('a definition', () => {
 
 describe('storing', () => {
   test.each([
-    [document({ colour: 'red' }), executable, 'invalidDefinition'],
+    [document({ color: 'red' }), executable, 'invalidDefinition'],
     [document({ taskName: 'Other' }), executable, 'invalidDefinition'],
     [document({ resources: { cpu: 8 } }), executable, 'invalidDefinition'],
     [document({ scriptName: 'none.sh' }), undefined, 'executableMissing'],

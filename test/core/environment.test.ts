@@ -25,6 +25,21 @@ describe('what the executable is told', () => {
     expect(secretNames).toEqual([]);
   });
 
+  test('has the trace that the run belongs to, unless the author has set one', async () => {
+    const traceContext = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: 'a=1' };
+    const told = async (environment: Record<string, string>) => {
+      const { secrets: _, ...run } = queued({ definition: definitionOf({ environment }), traceContext });
+      return { ...(await taskEnvironment(run, seal, none)).environment };
+    };
+    expect(await told({ A: 'b' })).toEqual({
+      A: 'b',
+      TRACEPARENT: traceContext.traceparent,
+      TRACESTATE: traceContext.tracestate,
+    });
+    expect(await told({ TRACEPARENT: 'mine' })).toEqual({ TRACEPARENT: 'mine' });
+    expect(await told({ TRACESTATE: '' })).toEqual({ TRACESTATE: '' });
+  });
+
   test('has no prototype, and __proto__ is a name like any other', async () => {
     const { secrets: _, ...run } = queued({
       parameters: [

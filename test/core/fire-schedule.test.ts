@@ -196,6 +196,23 @@ describe('a run that is still under way', () => {
     expect(await came(errand, 'hourly')).toEqual(['11:00 started', '10:00 skipped overlap', '09:00 started']);
   });
 
+  test('is one, too, while it waits for its next attempt', async () => {
+    const errand = await startErrand();
+    const backoff = { initialSeconds: 1800, factor: 1, maxSeconds: 1800 };
+    await errand.push({ taskName: 'Retried', retry: { maxAttempts: 2, on: ['exitCode'], backoff } });
+    await put(errand, 'hourly', { taskName: 'Retried', cron: '*/10 * * * *' });
+    await errand.advance(minutes(10));
+    const [first] = runsOf(errand, 'hourly');
+    await errand.runToEnd(first?.id ?? '', 1);
+    expect(await errand.run(first?.id ?? '')).toMatchObject({ state: 'queued', waiting: { reason: 'backoff' } });
+    await errand.advance(minutes(20));
+    expect(await came(errand, 'hourly')).toEqual(['08:30 skipped overlap', '08:20 skipped overlap', '08:10 started']);
+    await errand.advance(minutes(5));
+    await errand.runToEnd(first?.id ?? '');
+    await errand.advance(minutes(5));
+    expect((await came(errand, 'hourly'))[0]).toBe('08:40 started');
+  });
+
   test('is waited for with overlap queue, in the order of the planned times', async () => {
     const errand = await startErrand();
     await put(errand, 'hourly', { overlap: 'queue', cron: '*/10 * * * *' });
@@ -407,6 +424,27 @@ describe('time', () => {
     await errand.advance(minutes(1));
     expect(runsOf(errand, 'hourly')).toHaveLength(1);
   });
+});
+
+test('a schedule that an Errand of other time zones could not read is planned again once it is put again, as it asked to be', async () => {
+  const errand = await startErrand();
+  const { storage } = errand.process.context;
+  await put(errand, 'hourly');
+  const readable = await errand.orchestrator.schedules.get('hourly');
+  const elsewhere = { ...readable.document, timeZone: 'Mars/Olympus' };
+  await storage.updateSchedule({ ...readable, document: elsewhere, version: readable.version + 1 });
+  await errand.advance(minutes(60));
+  const unread = await errand.orchestrator.schedules.get('hourly');
+  expect(unread.firings[0]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringContaining('put the schedule again'),
+  });
+  // The Errand that is here now knows the zone.
+  await storage.updateSchedule({ ...unread, document: readable.document, version: unread.version + 1 });
+  await put(errand, 'hourly');
+  expect(await errand.orchestrator.schedules.get('hourly')).toMatchObject({ nextAt: '2027-01-15T10:00:00.000Z' });
+  await errand.advance(minutes(60));
+  expect((await came(errand, 'hourly'))[0]).toBe('10:00 started');
 });
 
 test('a wake-up of another chain, or of a schedule that is gone, is dropped', async () => {

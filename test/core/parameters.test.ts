@@ -18,6 +18,34 @@ function problemsOf(declared: Omit<Declared, 'parameterName'>, value: Value): st
   return checkAll([{ parameterName: 'A', ...declared }], [{ name: 'A', value }]).problems.map(({ code }) => code);
 }
 
+describe('what is said of a value', () => {
+  const said = (declared: Omit<Declared, 'parameterName'>, value?: Value): string[] =>
+    checkAll([{ parameterName: 'A', ...declared }], value === undefined ? [] : [{ name: 'A', value }]).problems.map(
+      ({ message }) => message,
+    );
+
+  test('names the choices and the bounds, and no example out of them', () => {
+    const choice: Omit<Declared, 'parameterName'> = {
+      parameterType: 'string',
+      enum: ['test', 'live'],
+      required: true,
+    };
+    expect(said(choice)).toEqual(['A is missing: it must be one of test, live']);
+    expect(said(choice, 'x')).toEqual(['A must be one of test, live']);
+    expect(said(choice, ['x'])).toEqual(['A must be one of test, live']);
+    expect(said({ parameterType: 'int', minimum: 1, maximum: 20 }, 'x')).toEqual([
+      'A must be a whole number between 1 and 20',
+    ]);
+    expect(said({ parameterType: 'int' }, 'x')[0]).toMatch(/, such as 42$/);
+    expect(said({ parameterType: 'number', minimum: 0, maximum: 1 }, 'x')).toEqual([
+      'A must be a number between 0 and 1',
+    ]);
+    expect(said({ parameterType: 'number', minimum: 5 }, 'x')).toEqual(['A must be a number, at least 5']);
+    expect(said({ parameterType: 'number', maximum: 1 }, 'x')).toEqual(['A must be a number, at most 1']);
+    expect(said({ parameterType: 'number' }, 'x')).toEqual(['A must be a number, such as 4.2']);
+  });
+});
+
 describe('values of every type', () => {
   const accepted: [Declared['parameterType'], Value, string][] = [
     ['string', '', ''],
@@ -137,7 +165,9 @@ describe('sizes', () => {
       { name: 'A8', value: extra },
     ];
     expect(checkAll(declared, given(8, '')).problems).toEqual([]);
-    expect(checkAll(declared, given(8, 'a')).problems).toMatchObject([{ path: '/parameters', code: 'tooLong' }]);
+    // The message does not begin with what may be the name of a parameter: those that do are of that one.
+    const problem = { path: '/parameters', code: 'tooLong', message: expect.stringMatching(/^\d+ bytes/) };
+    expect(checkAll(declared, given(8, 'a')).problems).toMatchObject([problem]);
   });
 });
 
@@ -167,6 +197,21 @@ describe('bounds', () => {
   ] as [Omit<Declared, 'parameterName'>, string, string[]][])('%j of %j: %j', (declared, value, problems) => {
     expect(problemsOf(declared, value)).toEqual(problems);
   });
+});
+
+test.each<[Omit<Declared, 'parameterName'>, Value, string]>([
+  [{ parameterType: 'string', minLength: 1 }, '', 'A must have at least 1 character'],
+  [{ parameterType: 'string', maxLength: 2 }, 'abc', 'A must have at most 2 characters'],
+  [{ parameterType: 'int' }, 'many', 'A must be a whole number, such as 42'],
+  [{ parameterType: 'int' }, '1e3', 'A must be a whole number, such as 42'],
+  [
+    { parameterType: 'int' },
+    '9007199254740992',
+    'A must be a whole number between -9007199254740991 and 9007199254740991',
+  ],
+])('%j refuses %j in words that help', (declared, value, message) => {
+  const { problems } = checkAll([{ parameterName: 'A', ...declared }], [{ name: 'A', value }]);
+  expect(problems.map((problem) => problem.message)).toEqual([message]);
 });
 
 describe('patterns that hang other engines', () => {

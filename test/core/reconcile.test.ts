@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { ErrandError } from '../../src/contract/errors.ts';
 import { instant } from '../../src/core/clock.ts';
 import { looker } from '../../src/core/looker.ts';
+import { NoCapacity } from '../../src/core/ports/runner-driver.ts';
+import { orchestrator } from '../../src/core/orchestrator.ts';
 import { reconciler } from '../../src/core/reconcile.ts';
-import { startErrand } from './support/errand.ts';
+import { request, startErrand, type Errand } from './support/errand.ts';
 import { t0 } from './support/records.ts';
 
 describe('wake-ups', () => {
@@ -117,6 +121,60 @@ describe('a platform that does not answer', () => {
   });
 });
 
+test('a platform with one place that has no room is left alone for a while, as any other is', async () => {
+  const errand = await startErrand();
+  let creates = 0;
+  errand.fail = (call) => {
+    if (call !== 'driver.create') return;
+    creates += 1;
+    // More would be made in no time if nobody waited.
+    if (creates <= 100) throw new NoCapacity('no process can be started now');
+  };
+  const run = await errand.ask('Demo');
+  expect(creates).toBe(1);
+  expect(await errand.run(run.id)).toMatchObject({ waiting: { reason: 'capacity' }, wakeAt: instant(t0 + 60_000) });
+  await errand.advance(59_999);
+  expect(creates).toBe(1);
+  errand.fail = undefined;
+  await errand.advance(1);
+  expect((await errand.run(run.id)).state).toBe('starting');
+});
+
+test('a run waits for a place with room no longer than it may', async () => {
+  const errand = await startErrand();
+  await errand.push({ taskName: 'Short', timeouts: { queueSeconds: 90 } });
+  errand.fail = (call) => {
+    if (call === 'driver.create') throw new NoCapacity('the region is full', { retryAfterMs: 3_600_000 });
+  };
+  const run = await errand.ask('Short');
+  await errand.advance(90_000);
+  expect(await errand.run(run.id)).toMatchObject({ state: 'expired', reason: 'queueTimeout' });
+});
+
+test('what a task left that cannot be removed holds up nobody, and is removed once it can be', async () => {
+  const errand = await startErrand();
+  await errand.push({ taskName: 'Single', concurrency: { limit: 1 } });
+  const webhook = { url: 'https://example.com/hook', format: 'slack' as const };
+  const run = await errand.ask('Single', { webhook });
+  const next = await errand.ask('Single');
+  errand.fail = (call, args) => {
+    if (call === 'exchange.discard' && args.length === 0)
+      throw new ErrandError('artifactsUnavailable', 'What a task left cannot be removed');
+  };
+  await errand.runToEnd(run.id);
+  expect(await errand.run(next.id)).toMatchObject({ state: 'starting' });
+  expect(errand.receivers.sent).toHaveLength(1);
+  errand.calls.length = 0;
+  await errand.advance(24 * 3_600_000);
+  expect(await errand.run(run.id)).toMatchObject({ state: 'succeeded', slots: [], open: true });
+  expect(errand.calls.filter((call) => call === 'exchange.discard').length).toBeLessThan(70);
+  expect(errand.logged.join('\n')).toContain('could not be removed');
+  errand.fail = undefined;
+  await errand.advance(3_600_000);
+  const { open, attempts } = await errand.run(run.id);
+  expect([open, attempts[0]?.clearAt]).toEqual([false, undefined]);
+});
+
 test('a storage that fails is logged, and the run is looked at again', async () => {
   const errand = await startErrand();
   const run = await errand.ask('Demo');
@@ -130,6 +188,79 @@ test('a storage that fails is logged, and the run is looked at again', async () 
   expect(errand.logged.join('\n')).toContain('could not look at a run');
   await errand.advance(16_000);
   expect((await errand.run(run.id)).state).toBe('running');
+});
+
+describe('a process that is started again', () => {
+  /** Seconds until the second process has created so many containers. */
+  async function secondsUntilCreated(errand: Errand, containers: number): Promise<number> {
+    const second = orchestrator((await errand.start()).context);
+    await second.start();
+    await errand.settle();
+    let seconds = 0;
+    for (; seconds < 90 && errand.platform.creates.length < containers; seconds += 1) await errand.advance(1000);
+    await second.close();
+    return seconds;
+  }
+
+  test('takes the wake-ups up that died with the one before', async () => {
+    const errand = await startErrand();
+    const retry = {
+      maxAttempts: 2,
+      on: ['exitCode' as const],
+      backoff: { initialSeconds: 10, factor: 1, maxSeconds: 10 },
+    };
+    await errand.push({ taskName: 'Again', retry });
+    const { id } = await errand.ask('Again');
+    expect(await errand.runToEnd(id, 1)).toMatchObject({ state: 'queued', retryAt: instant(t0 + 7_500) });
+    errand.process.kill();
+    expect(await secondsUntilCreated(errand, 2)).toBeLessThan(10);
+  });
+
+  test('waits no longer than the lease of a create that was cut off', async () => {
+    const errand = await startErrand();
+    errand.fail = (call) => {
+      if (call === 'exchange.open') errand.process.kill();
+    };
+    void errand.orchestrator.accept(request('Demo'), { principal: 'ann' });
+    await errand.process.killed;
+    await errand.settle();
+    errand.fail = undefined;
+    expect(await secondsUntilCreated(errand, 1)).toBeLessThan(20);
+  });
+});
+
+test('in one process a run is worked on once at a time, whoever has it looked at', async () => {
+  const errand = await startErrand();
+  const { id, wakeId } = await errand.ask('Demo');
+  const { context } = errand.process;
+  let working = 0;
+  let most = 0;
+  const getRun: typeof context.storage.getRun = async (...args) => {
+    working += 1;
+    most = Math.max(most, working);
+    await sleep(5);
+    working -= 1;
+    return context.storage.getRun(...args);
+  };
+  const { look, onWakeUp, reconcile, close } = looker({ ...context, storage: { ...context.storage, getRun } });
+  await Promise.all([look(id), onWakeUp({ runId: id, wakeId }), onWakeUp({ runId: id, wakeId }), reconcile(id)]);
+  await close();
+  expect(most).toBe(1);
+});
+
+test('looks that fail do not multiply, however often somebody else has the run looked at', async () => {
+  const errand = await startErrand();
+  const run = await errand.ask('Demo');
+  errand.platform.boot(await errand.container(run.id));
+  errand.fail = (call) => {
+    if (call === 'exchange.fence') throw new Error('the disk is gone');
+  };
+  errand.platform.tell(run.id);
+  await errand.advance(10 * 60_000);
+  errand.calls.length = 0;
+  await errand.advance(60_000);
+  // Every five seconds, and by the sweep and the work queue once a minute each.
+  expect(errand.calls.filter((call) => call === 'exchange.fence').length).toBeLessThan(20);
 });
 
 test('a container of others under our name is left alone, and the run says so', async () => {

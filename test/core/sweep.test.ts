@@ -81,8 +81,7 @@ describe('containers', () => {
     const foreign = stray(errand, idAt(t0 + 1), { instanceId: 'another' });
     const young = stray(errand, idAt(t0 + 2), { createdAt: t0 + 200_000 });
     await errand.clock.advance(300_000);
-    // Its exchange is marked as given up first, and that mark is then a file of no run.
-    expect((await swept(errand)).report).toEqual({ ...nothing, removedContainers: 1, deletedFiles: 1 });
+    expect((await swept(errand)).report).toEqual({ ...nothing, removedContainers: 1 });
     expect([...errand.platform.containers.keys()]).toEqual([foreign, young]);
     expect(old).not.toBe(young);
   });
@@ -148,14 +147,36 @@ test('records past their time go with their files and keys', async () => {
   expect((await errand.ask('Demo', { key: 'k' })).id).not.toBe(run.id);
 });
 
-test('files of no run go; those of a run that is only now being accepted stay', async () => {
+test('a record that cannot be deleted keeps no younger one from it', async () => {
   const errand = await startErrand();
-  const { artifacts } = errand.process.context;
+  const { storage, policy } = errand.process.context;
+  const [stuck, ...others] = [3, 2, 1].map((days) => idAt(t0 - policy.keepRecordsMs - days * day));
+  for (const id of [stuck ?? '', ...others]) {
+    const endedAt = instant(t0 - policy.keepRecordsMs - (id === stuck ? 2 * day : day));
+    await storage.createRun(ended({ id, endedAt, open: false }));
+  }
+  errand.fail = (call, args) => {
+    if (call === 'artifacts.deleteRun' && args[0] === stuck) throw new Error('it is held by a policy');
+  };
+  expect((await swept(errand)).report).toEqual({ ...nothing, deletedRuns: 2 });
+  expect(errand.logged.join('\n')).toContain('could not be deleted');
+  errand.fail = undefined;
+  expect((await swept(errand)).report).toEqual({ ...nothing, deletedRuns: 1 });
+});
+
+test('files of no run go when its record would; of younger runs no record is read', async () => {
+  const errand = await startErrand();
+  const { artifacts, policy } = errand.process.context;
   const fence = ourFence({ kind: 'canceled' });
   const [old, young] = [idAt(t0), idAt(t0 + 200_000)];
-  for (const runId of [old, young]) await artifacts.exchange({ runId, attempt: 1 }).takeFence(fence);
-  await errand.clock.advance(300_000);
+  for (const runId of [young, old]) await artifacts.exchange({ runId, attempt: 1 }).takeFence(fence);
+  await errand.clock.advance(policy.keepRecordsMs);
+  const read = new Set<unknown>();
+  errand.fail = (call, [id]) => {
+    if (call === 'storage.getRun') read.add(id);
+  };
   expect((await swept(errand)).report).toEqual({ ...nothing, deletedFiles: 1 });
+  expect(read).toEqual(new Set([old]));
   const left: string[] = [];
   for await (const id of artifacts.listRuns()) left.push(id);
   expect(left).toEqual([young]);
@@ -163,9 +184,10 @@ test('files of no run go; those of a run that is only now being accepted stay', 
 
 test('a part that fails is logged and keeps no other from its work', async () => {
   const errand = await startErrand();
-  const { storage, artifacts } = errand.process.context;
+  const { storage, artifacts, policy } = errand.process.context;
   await storage.takeSlot({ key: 'task:T', holder: 'nobody', limit: 1, at: instant(t0 - day) });
-  await artifacts.exchange({ runId: idAt(t0 - day), attempt: 1 }).takeFence(ourFence({ kind: 'canceled' }));
+  const old = idAt(t0 - policy.keepRecordsMs - day);
+  await artifacts.exchange({ runId: old, attempt: 1 }).takeFence(ourFence({ kind: 'canceled' }));
   errand.platform.reachable = false;
   errand.fail = (call) => {
     if (call === 'storage.openRuns' || call === 'storage.endedRuns') throw new Error('the disk is gone');

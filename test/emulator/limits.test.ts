@@ -4,7 +4,7 @@ import { instantEngine, manualClock } from '../../emulator/server.ts';
 import { create, group, raw, refusal, resourceGroup, rig, until, ended } from './support/harness.ts';
 import type { Rig } from './support/harness.ts';
 
-const forever = instantEngine({ behaviour: () => ({ runMs: Infinity }) });
+const forever = instantEngine({ behavior: () => ({ runMs: Infinity }) });
 
 function put({ client }: Rig, name: string, body = group()): Promise<unknown> {
   return client.containerGroups.beginCreateOrUpdate(resourceGroup, name, body);

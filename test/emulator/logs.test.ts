@@ -10,7 +10,7 @@ async function logOf({ client }: Rig, options: { tail?: number } = {}): Promise<
 }
 
 function printing(log: string, runMs = Infinity): Parameters<typeof rig>[0] {
-  return { engine: instantEngine({ behaviour: () => ({ log, runMs }) }) };
+  return { engine: instantEngine({ behavior: () => ({ log, runMs }) }) };
 }
 
 const lines = (count: number): string => Array.from({ length: count }, (_, index) => `line ${index}\n`).join('');

@@ -60,7 +60,7 @@ describe('answers are those that the real service gave', () => {
     const clock = manualClock();
     const bench = await rig({
       clock,
-      engine: instantEngine({ behaviour: () => ({ runMs: Infinity, pullMs: 10_807 }) }),
+      engine: instantEngine({ behavior: () => ({ runMs: Infinity, pullMs: 10_807 }) }),
     });
     const created = await raw(bench.emulator, 'PUT', `${groupPath}/mycontainergroupxxx`, body);
     const operation = new URL(created.headers.get('azure-asyncoperation') ?? '');

@@ -8,7 +8,7 @@ const secret = Buffer.from(canary).toString('base64');
 
 test('what is secret is in no answer: not of a create, a poll, a get, a list, a change of tags, a stop, a delete', async () => {
   const bench = await rig({
-    engine: instantEngine({ behaviour: () => ({ runMs: Infinity }) }),
+    engine: instantEngine({ behavior: () => ({ runMs: Infinity }) }),
     switches: { listShowsInstanceView: true },
   });
   const body = group(
@@ -72,7 +72,7 @@ test('what is secret reaches the container', async () => {
   const seen: unknown[] = [];
   const bench = await rig({
     engine: instantEngine({
-      behaviour: () => ({
+      behavior: () => ({
         effect: async ({ environment, group: { volumes } }) => {
           const volume = volumes.get('v');
           seen.push(environment['S'], volume?.kind === 'secret' ? volume.files.get('file')?.toString() : undefined);

@@ -7,7 +7,7 @@ describe('driven by the SDK', () => {
   test('a group is created, runs, is seen to have ended, and is deleted', async () => {
     const seen: Record<string, string>[] = [];
     const engine = instantEngine({
-      behaviour: ({ environment }) => ({ runMs: 5000, effect: async () => void seen.push({ ...environment }) }),
+      behavior: ({ environment }) => ({ runMs: 5000, effect: async () => void seen.push({ ...environment }) }),
     });
     const env = [
       { name: 'PLAIN', value: 'a' },

@@ -91,6 +91,10 @@ describe('definitions in folders', () => {
     await rename(join(folder, 'b', 'other', 'other.sh'), join(folder, 'b', 'other', 'fine.sh'));
     expect(await refused()).toContain('name an executable fine.sh each, and the two differ');
     await rm(folder, { recursive: true });
+    expect(await refused()).toContain(`There is no file or folder ${folder}`);
+    await writeFile(folder, '');
+    expect(await refused()).toContain(`${folder} is a file`);
+    await rm(folder);
     await mkdir(folder);
     expect(await refused()).toContain('has no task definition');
   });

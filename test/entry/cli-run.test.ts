@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { records, taskFolder, testServer, type TestServer } from './support/cli.ts';
+import { records, seen, taskFolder, testServer, type TestServer } from './support/cli.ts';
 
 let server: TestServer;
 
@@ -70,6 +70,9 @@ describe('exit codes:', () => {
     expect(ended.code).toBe(121);
     expect(records(ended.stdout).at(-1)).toMatchObject({ type: 'end', state: 'lost' });
 
+    const shown = async () => seen((await server.terminal(['show', 'last']).ended).stdout);
+    expect(await shown()).toMatch(/Nobody knows whether the work was done\. .* errand resolve \w{26} --outcome/);
+
     const vague = await server.run(['resolve', 'last', '--outcome', 'maybe']);
     expect(vague).toMatchObject({ code: 120 });
     expect(vague.stderr).toContain('--outcome succeeded or --outcome failed');
@@ -77,6 +80,7 @@ describe('exit codes:', () => {
     expect(records(resolved.stdout)).toMatchObject([
       { state: 'lost', resolution: { outcome: 'failed', note: 'looked by hand' } },
     ]);
+    expect(await shown()).not.toContain('Nobody knows');
   });
 
   test('0 as soon as it is accepted, without --follow and --wait', async () => {
@@ -106,6 +110,28 @@ describe('parameters come', () => {
   test("from standard input as the original's array", async () => {
     const input = JSON.stringify([{ name: 'Name', value: 'piped' }]);
     expect((await server.run(['run', 'Any', '--param-file', '-', '-f'], { input })).stdout).toContain('Name=piped');
+  });
+
+  test("as they stand in the original's array: the server says what is wrong with it", async () => {
+    const input = JSON.stringify([
+      { name: 'Name', value: 'a', vlaue: 'b' },
+      { name: 'Count', value: 1 },
+      { name: 'Count', value: 2 },
+    ]);
+    const refused = await server.run(['run', 'Any', '--param-file', '-', '--json'], { input });
+    expect(records(refused.stdout)).toMatchObject([
+      {
+        code: 'invalidRequest',
+        problems: [
+          { code: 'unknownField', path: '/parameters/0/vlaue' },
+          { code: 'duplicate', path: '/parameters/2/name' },
+        ],
+      },
+    ]);
+    const near = await server.run(['run', 'Any', '--param-file', '-', '-p', 'Count=3', '-p', 'Name=c', '-f'], {
+      input,
+    });
+    expect(near.stdout).toBe('Name=c Count=3 Token=\n');
   });
 
   test('with an equals sign in the value', async () => {
@@ -218,6 +244,8 @@ test('plan checks and starts nothing', async () => {
   expect(records(planned.stdout)).toMatchObject([
     { taskName: 'Any', image: 'errand-minimal:local', platform: 'process' },
   ]);
+  const [limited] = records((await server.run(['plan', 'Any', '-p', 'Name=x', '--timeout', '7'])).stdout);
+  expect(limited).toMatchObject({ timeouts: { runSeconds: 7 } });
   expect((await server.run(['plan', 'Any', '-p', 'Count=x'])).code).toBe(120);
   expect((await showLast())['id']).toBe(before);
 });

@@ -22,11 +22,11 @@ afterAll(() => server.stop());
 const escape = '\u001b[';
 
 describe('on a terminal', () => {
-  test('people get tables with colours, unless they want none', async () => {
+  test('people get tables with colors, unless they want none', async () => {
     await server.run(['run', 'Quick', '--wait']);
-    const coloured = await server.terminal(['runs']).ended;
-    expect(coloured.stdout).toContain(`${escape}32msucceeded${escape}39m`);
-    expect(seen(coloured.stdout)).toMatch(/ID\s+TASK\s+STATE/);
+    const colored = await server.terminal(['runs']).ended;
+    expect(colored.stdout).toContain(`${escape}32msucceeded${escape}39m`);
+    expect(seen(colored.stdout)).toMatch(/ID\s+TASK\s+STATE/);
     const none = await server.terminal(['runs'], { env: { NO_COLOR: '1' } }).ended;
     expect(none.stdout).toContain('succeeded');
     expect(none.stdout).not.toContain(escape);

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { QueueClient } from '@azure/storage-queue';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -13,6 +12,7 @@ import { newApiKey } from '../../src/http/api-keys.ts';
 import { sampleRun } from '../../src/testing/sample-run.ts';
 import { azuriteKey, startAzurite, type Azurite, type AzuriteWithTokens } from '../support/azurite.ts';
 import { doctor, scratch } from './support/doctor.ts';
+import { listen } from '../support/listen.ts';
 
 let azurite: Azurite;
 let emulator: Emulator;
@@ -44,12 +44,12 @@ function settings(changes: Readonly<Record<string, string>> = {}): Record<string
 
 async function answering(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 async function composed(env: Readonly<Record<string, string>>) {

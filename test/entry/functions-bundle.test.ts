@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 import { build } from 'esbuild';
@@ -36,20 +37,44 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+function settings() {
+  return {
+    PATH: process.env['PATH'],
+    ERRAND_STORAGE_CONNECTION_STRING: azurite.connectionString,
+    ERRAND_ARM_ENDPOINT: emulator.url,
+    ERRAND_SUBSCRIPTION_ID: '00000000-0000-4000-8000-000000000000',
+    ERRAND_RESOURCE_GROUP: 'runs',
+  };
+}
+
 test.each(['/healthz', '/readyz', '/api/tasks', '/api/openapi.json'])(
   'the folder answers GET %s with nothing but what is in it',
   async (path) => {
-    const env = {
-      PATH: process.env['PATH'],
-      ERRAND_STORAGE_CONNECTION_STRING: azurite.connectionString,
-      ERRAND_ARM_ENDPOINT: emulator.url,
-      ERRAND_SUBSCRIPTION_ID: '00000000-0000-4000-8000-000000000000',
-      ERRAND_RESOURCE_GROUP: 'runs',
-    };
-    const { stdout } = await run(process.execPath, [worker, bundle.main, path], { env, cwd: directory });
+    const { stdout } = await run(process.execPath, [worker, bundle.main, path], { env: settings(), cwd: directory });
     expect(JSON.parse(stdout)).toMatchObject({ firstAnswerMs: expect.any(Number) });
   },
 );
+
+test('where telemetry is exported the folder has what that needs, and nothing of it is loaded otherwise', async () => {
+  const support = (name: string): string[] => ['--import', pathToFileURL(resolve('test/support', name)).href];
+  const loaded = async (insights: string): Promise<string[]> => {
+    const file = join(directory, 'loaded');
+    await rm(file, { force: true });
+    const env = {
+      ...settings(),
+      APPLICATIONINSIGHTS_CONNECTION_STRING: insights,
+      APPLICATION_INSIGHTS_NO_STATSBEAT: '1',
+      LOADED_MODULES: file,
+    };
+    const hooks = [...support('loopback-only.ts'), ...support('loaded-modules.ts')];
+    await run(process.execPath, [...hooks, worker, bundle.main, '/healthz'], { env, cwd: directory });
+    return (await readFile(file, 'utf8')).split('\n').filter((url) => /\/(?:telemetry|application)-[^/]*$/.test(url));
+  };
+  expect(await loaded('')).toEqual([]);
+  // Nobody takes connections there.
+  const nowhere = 'InstrumentationKey=00000000-0000-4000-8000-000000000000;IngestionEndpoint=https://127.0.0.1:9';
+  expect((await loaded(nowhere)).join('\n')).toMatch(/telemetry-sdk\.js[^]*application-insights-exporters\.js/);
+});
 
 test('what is loaded late has its names', async () => {
   const late = await bundleFunctions({

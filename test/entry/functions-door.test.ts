@@ -1,7 +1,5 @@
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 
 import { exportJWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +9,7 @@ import { azureConfig } from '../../src/entry/azure-config.ts';
 import { door } from '../../src/entry/functions/door.ts';
 import { entraTokens } from '../../src/entry/functions/entra-tokens.ts';
 import { newApiKey } from '../../src/http/api-keys.ts';
+import { listen } from '../support/listen.ts';
 
 const tenantId = '11111111-2222-4333-8444-555555555555';
 const otherTenant = '99999999-2222-4333-8444-555555555555';
@@ -32,9 +31,8 @@ beforeAll(async () => {
     fetches += 1;
     if (isDown) response.destroy();
     else response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+  });
+  jwksUrl = `http://127.0.0.1:${await listen(server)}/keys`;
 });
 afterAll(() => void server.close());
 

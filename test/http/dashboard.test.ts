@@ -25,18 +25,23 @@ const ask = (path: string, init: RequestInit = {}) =>
   appOf({}, { dashboard: dashboard(directory) }).request(`http://127.0.0.1${path}`, init);
 
 describe('the dashboard is served', () => {
-  test.each(['/', '/tasks', '/tasks/StopVM', '/runs', '/runs/01m4rk0000000000000000000a', '/runs?state=failed'])(
-    'as one page at %s, which is asked for each time',
-    async (path) => {
-      const answer = await ask(path);
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-      expect(answer.headers.get('cache-control')).toBe('no-cache');
-      const etag = answer.headers.get('etag') ?? '';
-      expect(await answer.text()).toContain('<title>Errand</title>');
-      const again = await ask(path, { headers: { 'If-None-Match': etag } });
-      expect([again.status, await again.text()]).toEqual([304, '']);
-    },
-  );
+  test.each([
+    '/',
+    '/tasks',
+    '/tasks/StopVM',
+    '/schedules',
+    '/runs',
+    '/runs/01m4rk0000000000000000000a',
+    '/runs?state=failed',
+  ])('as one page at %s, which is asked for each time', async (path) => {
+    const answer = await ask(path);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(answer.headers.get('cache-control')).toBe('no-cache');
+    const etag = answer.headers.get('etag') ?? '';
+    expect(await answer.text()).toContain('<title>Errand</title>');
+    const again = await ask(path, { headers: { 'If-None-Match': etag } });
+    expect([again.status, await again.text()]).toEqual([304, '']);
+  });
 
   test('with a security policy that lets nothing in but its own files', async () => {
     const policy = (await ask('/')).headers.get('content-security-policy') ?? '';
@@ -79,6 +84,7 @@ describe('the dashboard is served', () => {
     '/assets/no-such.js',
     '/index.html',
     '/runs/a/b',
+    '/schedules/a',
     '/tasks/a%2fb',
     '/api',
     '/api/nothing',
@@ -86,6 +92,25 @@ describe('the dashboard is served', () => {
     const answer = await ask(path);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
   });
+
+  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+  test.each(['/index.html', '/runs/a/b', '/run', '/tasks/%'])(
+    'and to a browser that asks for %s the page that says where to go on',
+    async (path) => {
+      const answer = await ask(path, { headers: { Accept: accept } });
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+      expect(await answer.text()).toContain('<title>Errand</title>');
+      const etag = answer.headers.get('etag') ?? '';
+      expect((await ask(path, { headers: { Accept: accept, 'If-None-Match': etag } })).status).toBe(404);
+    },
+  );
+  test.each(['/api', '/api/nothing', '/assets/no-such.js', '/mcp/nothing', '/metrics/nothing'])(
+    'but not at %s, where a program would look',
+    async (path) => {
+      const answer = await ask(path, { headers: { Accept: accept } });
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'application/problem+json']);
+    },
+  );
 
   test('to read alone', async () => {
     expect((await ask('/runs', { method: 'POST' })).status).toBe(404);

@@ -141,37 +141,57 @@ describe('an event stream', () => {
   });
 });
 
-test('a log that cannot be read is an outage in the words of the interface, and not an answer that breaks off', async () => {
-  let failures = 1;
-  const harness = await serverHarness({
-    replace: (options) => ({
-      ...options,
-      artifacts: {
-        describe: options.artifacts.describe,
-        exchange: (attempt) => {
-          const exchange = options.artifacts.exchange(attempt);
-          return {
-            ...exchange,
-            readLog: async (range, given) => {
-              if (range.length === 0 || failures === 0) return exchange.readLog(range, given);
-              failures -= 1;
-              throw new ErrandError('artifactsUnavailable', 'the disk is away');
-            },
-          };
+describe('a log that cannot be read', () => {
+  let harness: ServerHarness;
+  let id: string;
+  /** How many of its pieces can still be read; undefined where all can. */
+  let readable: number | undefined;
+  beforeAll(async () => {
+    harness = await serverHarness({
+      replace: (options) => ({
+        ...options,
+        artifacts: {
+          describe: options.artifacts.describe,
+          exchange: (attempt) => {
+            const exchange = options.artifacts.exchange(attempt);
+            return {
+              ...exchange,
+              readLog: async (range, given) => {
+                if (range.length === 0 || readable === undefined) return exchange.readLog(range, given);
+                readable -= 1;
+                if (readable < 0) throw new ErrandError('artifactsUnavailable', 'the disk is away');
+                return exchange.readLog(range, given);
+              },
+            };
+          },
         },
-      },
-    }),
+      }),
+    });
+    await pushScript(harness.client, 'Print', 'head -c 200000 /dev/zero | tr "\\0" x');
+    ({ id } = await harness.client.run({ taskName: 'Print' }));
+    await harness.client.wait(id);
   });
-  await pushScript(harness.client, 'Print', 'echo one');
-  const { id } = await harness.client.run({ taskName: 'Print' });
-  await harness.client.wait(id);
-  const answer = await fetch(`${harness.url}/api/runs/${id}/logs`);
-  expect([answer.status, await answer.json()]).toEqual([
-    503,
-    expect.objectContaining({ code: 'artifactsUnavailable' }),
-  ]);
-  expect(await (await fetch(`${harness.url}/api/runs/${id}/logs`)).text()).toBe('one\n');
-  await harness.dispose();
+  afterAll(() => harness.dispose());
+
+  const read = (count: number | undefined): Promise<Response> => {
+    readable = count;
+    return fetch(`${harness.url}/api/runs/${id}/logs`);
+  };
+
+  test('is an outage in the words of the interface, and not an answer that breaks off', async () => {
+    const answer = await read(0);
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      expect.objectContaining({ code: 'artifactsUnavailable' }),
+    ]);
+    expect((await (await read(undefined)).text()).length).toBe(200_000);
+  });
+
+  test.each([1, 2, 3])('beyond its piece %i breaks off, and is not an answer of another kind', async (count) => {
+    const answer = await read(count);
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow('terminated');
+  });
 });
 
 test('a stream with a time limit ends with a word to come back, and coming back loses nothing', async () => {

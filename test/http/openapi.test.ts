@@ -105,7 +105,7 @@ describe('what the server answers', () => {
     ['createRun', 404, '', { body: { taskName: 'Absent' } }],
     ['createRun', 413, '', { body: ' '.repeat(300_000), headers: json }],
     ['createRun', 415, '', { body: 'x', headers: { 'Content-Type': 'text/plain' } }],
-    ['createRun', 422, '', { body: { ...run, colour: 1 } }],
+    ['createRun', 422, '', { body: { ...run, color: 1 } }],
     ['createRun', 403, '', { body: run, headers: { Origin: 'https://example.org' } }],
     ['listRuns', 200, '?limit=2', {}],
     ['listRuns', 422, '?limit=0', {}],

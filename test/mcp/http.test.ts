@@ -1,8 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request as openRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { queryObjects } from 'node:v8';
 
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -33,6 +37,19 @@ afterAll(async () => {
   await harness.dispose();
   await rm(gates, { recursive: true, force: true });
 });
+
+/** As another server on the same storage has it. */
+function anotherApp(): ReturnType<typeof createApp> {
+  const { orchestrator, context } = harness.errand;
+  return createApp({
+    orchestrator,
+    artifacts: context.artifacts,
+    storage: context.storage,
+    clock: systemClock,
+    logger: silentLogger,
+    version: '0.0.0',
+  });
+}
 
 const gate = (): string => join(gates, String((count += 1)));
 
@@ -125,15 +142,7 @@ describe('sessions', () => {
   });
 
   test('a cancellation that arrives at another server finds its run', async () => {
-    const { orchestrator, context } = harness.errand;
-    const other = createApp({
-      orchestrator,
-      artifacts: context.artifacts,
-      storage: context.storage,
-      clock: systemClock,
-      logger: silentLogger,
-      version: '0.0.0',
-    });
+    const other = anotherApp();
     const headers = { ...both, 'Mcp-Session-Id': await newSession() };
     const path = gate();
     const calling = post(callOf('call', 'Gated', { Gate: path }), headers);
@@ -253,4 +262,25 @@ describe('what is refused', () => {
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
     }
   });
+});
+
+/** Over a connection of its own: what is kept by a connection goes with it. */
+async function postAlone(message: object, headers: Record<string, string> = {}): Promise<number | undefined> {
+  const sending = openRequest(`${harness.url}/mcp`, { method: 'POST', agent: false, headers: { ...both, ...headers } });
+  sending.end(JSON.stringify(message));
+  const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+  await answer.resume().toArray();
+  return answer.statusCode;
+}
+
+test.each<[string, object, number, Record<string, string>?]>([
+  ['a list', rpc({ id: 1, method: 'tools/list' }), 200],
+  ['a call', callOf(2, 'list_runs', {}), 200],
+  ['a call that is refused', callOf(3, 'list_runs', {}), 406, { Accept: 'application/json' }],
+  ['a notification', rpc({ method: 'notifications/initialized' }), 202],
+])('nothing is kept in memory of %s that was answered', async (_, message, status, headers) => {
+  const inMemory = (): number => queryObjects(WebStandardStreamableHTTPServerTransport, { format: 'count' });
+  const before = inMemory();
+  for (let sent = 0; sent < 20; sent += 1) expect(await postAlone(message, headers)).toBe(status);
+  await expect.poll(inMemory, patience).toBeLessThanOrEqual(before);
 });

@@ -196,6 +196,19 @@ export function sessionSuite(over: string, connect: Connect): void {
       const given = await session.call('Greet', { Name: 'x', Token: value });
       expect(problemsOf(given)).toEqual(['invalidRequest', '/arguments/Token notAllowed']);
       expect(JSON.stringify([missing, given])).not.toContain(value);
+      // What else is wrong is told at once.
+      expect(problemsOf(await session.call('Greet', { Nme: 'x', Token: value, Times: 0 }))).toEqual([
+        'invalidRequest',
+        '/arguments/Token notAllowed',
+        '/arguments/Nme unknownParameter',
+        '/arguments required',
+        '/arguments/Times tooSmall',
+      ]);
+      expect(problemsOf(await session.call('Deploy', { Version: {} }))).toEqual([
+        'invalidRequest',
+        '/arguments required',
+        '/arguments/Version wrongType',
+      ]);
       expect(await countRuns()).toBe(before);
     });
 

@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createServer, request } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -12,6 +10,7 @@ import {
   generateBlobSASQueryParameters,
 } from '@azure/storage-blob';
 import type { ContainerClient } from '@azure/storage-blob';
+import { freePort, listen } from '../support/listen.ts';
 
 const account = 'devstoreaccount1';
 // The emulator's published development key: it opens nothing but an emulator.
@@ -24,14 +23,6 @@ export interface Azurite {
   /** A signed URL to a blob: `permissions` as in the SAS, through the proxy on `port` where one is given. */
   sign(blob: string, permissions: string, options?: { port?: number; expiresInSeconds?: number }): string;
   stop(): void;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /** Blob storage on loopback, in memory. It has outlived SIGTERM before, so it ends by SIGKILL. */
@@ -130,6 +121,5 @@ export async function startProxy(
     incoming.pipe(forward);
   };
   const server: Server = createServer(handle);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return { port: (server.address() as AddressInfo).port, seen, stop: () => server.close() };
+  return { port: await listen(server), seen, stop: () => server.close() };
 }

@@ -1,6 +1,5 @@
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { runnerResultSchema } from '../../src/core/runner-result.ts';
@@ -8,6 +7,7 @@ import { attempt, exchangeFor, startRunner } from './exchange.ts';
 import type { TaskSpec } from './exchange.ts';
 import { needed, pathOf, pathWith, removePaths, runnerScript, shells } from './shells.ts';
 import type { Shell } from './shells.ts';
+import { listen } from '../support/listen.ts';
 
 afterAll(removePaths);
 
@@ -192,9 +192,9 @@ test('the task waits for the managed identity, asked with its header', async () 
     response.statusCode = asked < 3 ? 404 : 200;
     response.end('{}');
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const port = await listen(server);
   try {
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metadata/identity/oauth2/token`;
+    const url = `http://127.0.0.1:${port}/metadata/identity/oauth2/token`;
     await attempt(
       shell,
       { script: wouldRun, ticket: { ERRAND_IDENTITY: '1', ERRAND_IDENTITY_URL: url } },
@@ -223,8 +223,8 @@ describe('the published form', () => {
         if (request.url !== '/tasks/stop-vm.sh?sv=1&sig=a%2Bb%3D') response.statusCode = 403;
         response.end('#!/bin/sh\necho "$VMName $ERRAND_ANY ${0##*/}"; exit 5\n');
       });
-      await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/tasks/stop-vm.sh?sv=1&sig=a%2Bb%3D`;
+      const port = await listen(server);
+      const url = `http://127.0.0.1:${port}/tasks/stop-vm.sh?sv=1&sig=a%2Bb%3D`;
       try {
         const wget = pathWith(['wget']);
         const withWget = `${wget}:${withShell(shell, ['cat', 'chmod', 'mktemp', 'date', 'rm'])}`;

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
@@ -7,6 +6,7 @@ import type { Logger } from '../../src/core/logger.ts';
 import { azureContainerInstances } from '../../src/runners/azure-container-instances.ts';
 import type { AzureContainerInstancesOptions, AzureRateLimit } from '../../src/runners/azure-settings.ts';
 import { azureHarness, type AzureHarness, resourceGroup, subscriptionId } from './support/azure-harness.ts';
+import { listen } from '../support/listen.ts';
 
 type Changes = Partial<AzureContainerInstancesOptions>;
 
@@ -30,12 +30,12 @@ async function answering(
     response.writeHead(struck ? status : 200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(struck ? { error: { code, message: 'It says so.' } } : { value: [] }));
   });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, allowInsecure: true };
+  return { endpoint: `http://127.0.0.1:${port}`, allowInsecure: true };
 }
 
 function recordingLogger(): { logger: Logger; lines: string[] } {

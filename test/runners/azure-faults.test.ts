@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
@@ -8,15 +7,16 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Observation, RunnerDriver } from '../../src/core/ports/runner-driver.ts';
 import type { AzureContainerInstancesOptions } from '../../src/runners/azure-settings.ts';
 import { azureHarness, type AzureHarness } from './support/azure-harness.ts';
+import { listen } from '../support/listen.ts';
 
 const forever = (): Outcome => ({ runMs: Infinity });
 
 async function harness(
   switches: Partial<SwitchValues>,
-  options: { behaviour?: (start: InstantStart) => Outcome; driver?: Partial<AzureContainerInstancesOptions> } = {},
+  options: { behavior?: (start: InstantStart) => Outcome; driver?: Partial<AzureContainerInstancesOptions> } = {},
 ): Promise<AzureHarness> {
-  const { behaviour = forever, driver = {} } = options;
-  const made = await azureHarness({ switches, instant: { behaviour }, driver });
+  const { behavior = forever, driver = {} } = options;
+  const made = await azureHarness({ switches, instant: { behavior }, driver });
   onTestFinished(() => made.dispose());
   return made;
 }
@@ -158,7 +158,7 @@ describe('what is seen of a group', () => {
   test('a container that is started again after a nonzero exit is running again, and its last exit counts', async () => {
     const made = await harness(
       { restartAfterNonzero: 1, restartDelayMs: 300 },
-      { behaviour: ({ start }) => (start === 1 ? { exitCode: 3 } : { runMs: 500 }) },
+      { behavior: ({ start }) => (start === 1 ? { exitCode: 3 } : { runMs: 500 }) },
     );
     const spec = await made.prepare('');
     await made.driver.create(spec);
@@ -179,7 +179,7 @@ describe('what is seen of a group', () => {
 
   test('of a long log the end is told, and no more than 4,096 characters', async () => {
     const log = `${'line of the log\n'.repeat(5000)}${'x'.repeat(5000)}\nthe last words\n`;
-    const made = await harness({}, { behaviour: () => ({ log, exitCode: 1 }) });
+    const made = await harness({}, { behavior: () => ({ log, exitCode: 1 }) });
     const spec = await made.prepare('');
     await made.driver.create(spec);
     const end = await seen(made.driver, spec.name, ({ state }) => state === 'exited');
@@ -258,12 +258,12 @@ describe('a group that is to go', () => {
       });
       response.end(request.method === method ? undefined : JSON.stringify(there ? group : gone));
     });
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const port = await listen(server);
     onTestFinished(() => {
       server.closeAllConnections();
       server.close();
     });
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const endpoint = `http://127.0.0.1:${port}`;
     const { driver } = await harness({}, { driver: { connection: { endpoint, allowInsecure: true } } });
     await end(driver);
     expect(came).toEqual(['GET', method, 'GET', 'GET', 'GET', 'GET']);

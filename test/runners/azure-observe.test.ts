@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import type { ContainerGroup, ContainerPropertiesInstanceView } from '@azure/arm-containerinstance';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -10,6 +9,7 @@ import { silentLogger } from '../../src/core/logger.ts';
 import type { Observation } from '../../src/core/ports/runner-driver.ts';
 import { azureContainerInstances } from '../../src/runners/azure-container-instances.ts';
 import { toObservation } from '../../src/runners/azure-observe.ts';
+import { listen } from '../support/listen.ts';
 
 const tags = { 'errand-run': 'r', 'errand-attempt': '1', 'errand-instance': 'i' };
 const full =
@@ -97,12 +97,12 @@ async function observed(body: { properties: object }): Promise<Observation> {
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
     response.end(JSON.stringify({ ...body, tags }));
   });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const endpoint = `http://127.0.0.1:${port}`;
   const driver = azureContainerInstances({
     subscriptionId: 's',
     resourceGroup: 'g',

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 
 import type Docker from 'dockerode';
@@ -15,6 +14,7 @@ import { describeWithDocker, dockerHost } from '../support/engine.ts';
 import { azureHarness, resourceGroup } from './support/azure-harness.ts';
 import { ensureCurlImage } from './support/curl-image.ts';
 import { plainClient } from './support/occupy-group.ts';
+import { listen } from '../support/listen.ts';
 
 /** This machine, as containers on the engine's own network see it. */
 async function bridgeAddress(docker: Docker): Promise<string> {
@@ -36,12 +36,9 @@ async function relay(host: string, port: number): Promise<number> {
       socket.on('error', () => [incoming, outgoing].map((each) => each.destroy()));
     incoming.pipe(outgoing).pipe(incoming);
   });
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed);
-    server.listen(0, host, listening);
-  });
+  const bound = await listen(server, host);
   onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
+  return bound;
 }
 
 const executable = `#!/bin/sh

@@ -20,7 +20,7 @@ async function visible(access: {
   const made: AzureHarness = await azureHarness({
     driver: { logger },
     instant: {
-      behaviour: ({ environment }) => {
+      behavior: ({ environment }) => {
         inside.push(JSON.stringify(environment));
         return { exitCode: 1, log: 'nothing to see' };
       },

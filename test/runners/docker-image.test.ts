@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +14,7 @@ import { describeWithDocker, dockerHost } from '../support/engine.ts';
 import { ensureBusyboxImage, exportImage } from '../support/images.ts';
 import { connectionOf, dockerHarness } from './support/docker-harness.ts';
 import { loopbackRegistry, type LoopbackRegistry, type RegistryOptions } from './support/loopback-registry.ts';
+import { freePort } from '../support/listen.ts';
 
 describeWithDocker('pulling an image', () => {
   let directory = '';
@@ -56,7 +55,7 @@ describeWithDocker('pulling an image', () => {
     const engine = dockerEngine(connectionOf(dockerHost()), systemClock);
     const phases: string[] = [];
     try {
-      const digest = await ensureImage(engine, image, {
+      const { imageDigest: digest } = await ensureImage(engine, image, {
         clock,
         logger: silentLogger,
         configDirectory: changes.configDirectory,
@@ -141,7 +140,7 @@ describeWithDocker('pulling an image', () => {
   });
 
   test('a registry that is down may be up later', async () => {
-    const port = await closedPort();
+    const port = await freePort();
     await expect(pull(`127.0.0.1:${port}/tool:1`)).rejects.toMatchObject({
       reason: 'imageUnavailable',
       permanent: false,
@@ -180,14 +179,4 @@ describeWithDocker('pulling an image', () => {
 
 function tarOf(directory: string): Buffer {
   return execFileSync('tar', ['-c', '-C', directory, '.'], { maxBuffer: 64 * 1024 * 1024 });
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, '127.0.0.1', resolve);
-  await promise;
-  const { port } = server.address() as AddressInfo;
-  await server[Symbol.asyncDispose]();
-  return port;
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { instant, systemClock } from '../../src/core/clock.ts';
 import type { Storage } from '../../src/core/ports/storage.ts';
 import type { QueuedRun, RunRecord } from '../../src/core/run-record.ts';
+import { slotHolder } from '../../src/core/slot-holder.ts';
 import { cells } from '../../src/storage/azure-cell.ts';
 import { containerClient, defaultRetries } from '../../src/storage/azure-connection.ts';
 import { azureTable } from '../../src/storage/azure-table.ts';
@@ -66,6 +67,25 @@ function large(number: number, values: number): QueuedRun {
   }));
   return sampleRun(number, { parameters });
 }
+
+test('a run that held slots and is removed leaves nothing in the indexes', async () => {
+  const storage = open();
+  const run = sampleRun(1);
+  await storage.claimKey({ key: 'key', requestHash: 'hash', runId: run.id });
+  await storage.createRun(run);
+  for (const key of ['task:Demo', 'platform:azure-container-instances']) {
+    const holder = slotHolder(run);
+    expect(await storage.takeSlot({ key, holder, limit: 1, at })).toEqual({ held: true, position: 0 });
+    await storage.releaseSlot(key, holder);
+  }
+  await storage.updateRun(sampleEnded(sampleRun(1, { version: 2 })));
+  await storage.deleteRun(run.id);
+  const left: string[] = [];
+  const index = azureTable({ connectionString: azurite.connectionString }, `${prefix}index`, defaultRetries);
+  for await (const page of index.pages("PartitionKey ge ''", {}))
+    left.push(...page.map(({ partitionKey, rowKey }) => `${String(partitionKey)} ${String(rowKey)}`));
+  expect(left).toEqual([]);
+});
 
 describe('records of every size', () => {
   test('come back as they went in, in the entity as long as it has room', async () => {

@@ -1,6 +1,6 @@
 import { createServer, request } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../../support/listen.ts';
 
 export interface Asked {
   method: string;
@@ -56,9 +56,9 @@ export async function startBlobProxy(target: string): Promise<BlobProxy> {
   const server = createServer((incoming, outgoing) => {
     handle(incoming, outgoing).catch(() => outgoing.destroy());
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const bound = await listen(server);
   const proxy: BlobProxy = {
-    port: (server.address() as AddressInfo).port,
+    port: bound,
     seen,
     decide: () => 'pass',
     stop: () => {

@@ -21,7 +21,7 @@ export async function held(
   const clock = manualClock();
   const starts: string[] = [];
   const engine = instantEngine({
-    behaviour: (container) => {
+    behavior: (container) => {
       starts.push(`${container.name} ${container.start}`);
       return typeof outcome === 'function' ? outcome(container.start) : outcome;
     },

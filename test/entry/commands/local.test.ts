@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { apiKeys, apiKeysFileSchema } from '../../../src/http/api-keys.ts';
-import { cli, records, testServer } from '../support/cli.ts';
+import { cli, records, startCli, testServer } from '../support/cli.ts';
 
 let directory: string;
 
@@ -32,6 +32,18 @@ test('init makes a folder that can be run, and overwrites nothing', async () => 
   expect(again.stderr).toContain('nothing is overwritten');
   expect(await readFile(join(folder, 'stop-vm.sh'), 'utf8')).toBe('mine');
   expect((await errand('init', '...')).stderr).toContain('errand init ... --task Name');
+
+  const nameless = await errand('init', 'report', '--image', 'Alpine 3');
+  expect(nameless).toMatchObject({ code: 120, stdout: '' });
+  expect(nameless.stderr).toContain('"Alpine 3" is no name of an image: write --image alpine:3');
+  expect(await readdir(directory)).toEqual(['jobs']);
+
+  // What is shown is copied into a shell.
+  expect((await errand('init', "it's mine")).code).toBe(0);
+  const page = await readFile(join(directory, "it's mine/README.md"), 'utf8');
+  expect(page).toContain(String.raw`errand push 'it'\''s mine'`);
+  expect(page).toContain('for another server, name an image that');
+  expect(await readFile(join(folder, 'README.md'), 'utf8')).not.toContain('another server');
 });
 
 test('a key is shown once, and only its hash is kept, for this user alone', async () => {
@@ -52,15 +64,43 @@ test('a key is shown once, and only its hash is kept, for this user alone', asyn
 
   await writeFile(join(directory, 'keys.json'), 'not a file of keys');
   const refused = await errand(...args, 'all', '--name', 'ops');
-  expect(refused.stderr).toContain('is no file of keys that Errand could add to');
+  expect(refused.stderr).toContain('is no file of keys');
   expect(await readFile(join(directory, 'keys.json'), 'utf8')).toBe('not a file of keys');
+});
+
+test('a task of your own that is named like an example outlives a restart of dev', async () => {
+  const start = async () => {
+    const server = startCli(['dev', '--driver', 'process', '--port', '0'], { cwd: directory });
+    await server.says('"type":"ready"');
+    const { url } = records(server.output().stdout)[0] as { url: string };
+    return { ...server, run: (...args: string[]) => cli(args, { cwd: directory, env: { ERRAND_URL: url } }) };
+  };
+  const stop = async ({ child, ended }: Awaited<ReturnType<typeof start>>) => {
+    child.kill('SIGTERM');
+    await ended;
+  };
+
+  const first = await start();
+  expect((await first.run('init', 'hello')).code).toBe(0);
+  expect((await first.run('push', 'hello')).code).toBe(0);
+  await stop(first);
+
+  const second = await start();
+  const run = await second.run('run', 'Hello', '-p', 'Name=World', '--wait');
+  const tasks = await second.run('tasks');
+  await stop(second);
+  // Only the task of "errand init" leaves a result.
+  expect(records(run.stdout).at(-1)).toMatchObject({ state: 'succeeded', output: { greeted: true } });
+  expect(records(tasks.stdout)).toHaveLength(globSync('examples/**/*.json').length);
+  expect(second.output().stderr).toContain('The task Hello is left as it is: it is not the example of that name.');
+  expect(second.output().stderr.match(/is left as it is/g)).toHaveLength(1);
 });
 
 test('dev pushes the examples; backup copies its records while it runs', async () => {
   const server = await testServer(['dev', '--driver', 'process']);
   try {
     const tasks = records((await server.run(['tasks'])).stdout).map(({ taskName }) => taskName);
-    const examples = globSync('examples/*/*.json');
+    const examples = globSync('examples/**/*.json');
     expect(tasks).toEqual(expect.arrayContaining(['Hello', 'WordCount', 'StopVM']));
     expect(tasks).toHaveLength(examples.length);
     const inspected = await server.run(['run', 'InspectMachine', '--wait']);

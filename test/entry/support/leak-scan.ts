@@ -12,6 +12,8 @@ export const scans = [
   'messages of the queue',
   'tables at rest',
   'blobs at rest',
+  'spans',
+  'metrics',
 ] as const;
 export type Scan = (typeof scans)[number];
 

@@ -9,9 +9,10 @@ import type { Context } from '../../../src/core/context.ts';
 import { atRest } from '../../crash/support/azure-at-rest.ts';
 import { connectionString, type Azurite } from '../../support/azurite.ts';
 import { startLossyProxy } from '../../support/lossy-proxy.ts';
-import { processBehaviour } from '../../support/process-behaviour.ts';
+import { processBehavior } from '../../support/process-behavior.ts';
 import { azureStage, subscription, untilState } from './azure-stage.ts';
 import { canary, evidence, type Evidence } from './leak-scan.ts';
+import type { LeakTelemetry } from './leak-telemetry.ts';
 import { wireTap } from './wire-tap.ts';
 
 export interface LeakWorldOptions {
@@ -21,6 +22,7 @@ export interface LeakWorldOptions {
   /** A file that lets the task go on to its end. */
   gate: string;
   decorate?: (context: Context) => Context;
+  telemetry: LeakTelemetry;
 }
 
 const groups = `/subscriptions/${subscription}/resourceGroups/runs/providers/Microsoft.ContainerInstance/containerGroups`;
@@ -37,7 +39,15 @@ const parameters = [
 ];
 
 /** Everything that an outsider gets to read while a run with a secret succeeds, another fails, and requests are refused. */
-export async function lookEverywhere({ azurite, prefix, gate, decorate }: LeakWorldOptions): Promise<Evidence> {
+export async function lookEverywhere(options: LeakWorldOptions): Promise<Evidence> {
+  const { telemetry, prefix } = options;
+  const seen = await telemetry.within(prefix, () => lookInside(options));
+  seen.note('spans', telemetry.spansOf(prefix));
+  seen.note('metrics', await telemetry.metrics());
+  return seen;
+}
+
+async function lookInside({ azurite, prefix, gate, decorate }: LeakWorldOptions): Promise<Evidence> {
   const seen = evidence();
   const taps = { queue: await wireTap(azurite.queueUrl), table: await wireTap(azurite.tableUrl) };
   // Executables of the task that is to fail cannot be had.
@@ -52,7 +62,7 @@ export async function lookEverywhere({ azurite, prefix, gate, decorate }: LeakWo
     }),
     runnerBlobEndpoint: `${blobs.origin}${new URL(azurite.blobUrl).pathname}`,
     prefix,
-    engine: instantEngine({ behaviour: processBehaviour, hasImage: (image) => image !== 'gone:1' }),
+    engine: instantEngine({ behavior: processBehavior, hasImage: (image) => image !== 'gone:1' }),
     logger,
     decorate,
   });

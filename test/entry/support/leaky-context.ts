@@ -1,3 +1,5 @@
+import { metrics, trace } from '@opentelemetry/api';
+
 import type { Context } from '../../../src/core/context.ts';
 import type { ExchangePlan } from '../../../src/core/ports/artifact-store.ts';
 import { StartRefused, type RunnerSpec } from '../../../src/core/ports/runner-driver.ts';
@@ -48,6 +50,20 @@ export const leaks: Record<Scan, (context: Context) => Context> = {
       ...context,
       storage: { ...storage, updateRun: (run, options) => storage.updateRun(labeled(run), options) },
     };
+  },
+
+  spans: (context) =>
+    withCreate(context, (spec) => {
+      trace.getActiveSpan()?.setAttribute('spec', JSON.stringify(spec.access));
+      return spec;
+    }),
+
+  metrics: (context) => {
+    const created = metrics.getMeter('leak').createCounter('created');
+    return withCreate(context, (spec) => {
+      created.add(1, { spec: JSON.stringify(spec.access) });
+      return spec;
+    });
   },
 
   'answers of the API': (context) => {

@@ -2,7 +2,7 @@ import { instantEngine, dockerEngine } from '../../../emulator/server.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import type { ContainerWay } from '../../crash/support/azure-containers.ts';
 import type { Azurite } from '../../support/azurite.ts';
-import { processBehaviour } from '../../support/process-behaviour.ts';
+import { processBehavior } from '../../support/process-behavior.ts';
 import { azureStage, untilState } from './azure-stage.ts';
 import { canary } from './leak-scan.ts';
 
@@ -40,7 +40,7 @@ export async function neighbours(azurite: Azurite, prefix: string, containers?: 
     prefix,
     engine:
       containers === undefined
-        ? instantEngine({ behaviour: processBehaviour })
+        ? instantEngine({ behavior: processBehavior })
         : dockerEngine({ host: containers.dockerHost }),
     logger: silentLogger,
   });

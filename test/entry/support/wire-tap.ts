@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../../support/listen.ts';
 
 export interface WireTap {
   /** `http://127.0.0.1:<port>`, with the path of the target. */
@@ -25,10 +25,9 @@ export async function wireTap(target: string): Promise<WireTap> {
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.pipe(outgoing).pipe(incoming);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const bound = await listen(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`,
+    url: `http://127.0.0.1:${bound}${pathname}`,
     sent: () => Buffer.concat(chunks).toString('latin1'),
     close: async () => {
       const closed = once(server, 'close');

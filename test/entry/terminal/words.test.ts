@@ -3,13 +3,14 @@ import { expect, test } from 'vitest';
 import { terminalStates } from '../../../src/contract/run.ts';
 import { exitCodeOf, exitCodes } from '../../../src/entry/terminal/exit-codes.ts';
 import { explain } from '../../../src/entry/terminal/failure.ts';
+import { fileProblem } from '../../../src/entry/terminal/file-problem.ts';
 import { paintState, printable, styleFor } from '../../../src/entry/terminal/style.ts';
 import { suggest } from '../../../src/entry/terminal/suggest.ts';
 import { table } from '../../../src/entry/terminal/table.ts';
 import { bytesText, duration, parseDuration } from '../../../src/entry/terminal/time-text.ts';
 import { ErrandError, errorTable, type ErrorCode } from '../../../src/contract/errors.ts';
 
-const coloured = styleFor({ isTTY: true }, {}, false);
+const colored = styleFor({ isTTY: true }, {}, false);
 const plain = styleFor({}, {}, false);
 
 test.each([
@@ -35,10 +36,30 @@ test("every error of ours exits with 120 where it is the caller's, otherwise wit
   }
 });
 
-test('colours take no width, and are there only where somebody sees them', () => {
+test.each([
+  ['ENOENT', 'there is no such file or folder'],
+  ['EISDIR', 'it is a folder'],
+  ['EMFILE', 'EMFILE: as the system says it'],
+])('%s of a file is told in words where they are known', (code, words) => {
+  expect(fileProblem(Object.assign(new Error(`${code}: as the system says it`), { code }))).toBe(words);
+});
+
+test('a path is not said twice in one line', () => {
+  const problems = [
+    { path: '/taskName', code: 'invalidName', message: '/taskName must be letters and digits' },
+    { path: '/parameters/0/value', code: 'tooShort', message: 'Name must have at least 1 character' },
+  ] as const;
+  const { text, record } = explain(new ErrandError('invalidRequest', 'why', { problems }), plain, { hasKey: false });
+  expect(text).toBe(
+    'errand: why\n  /taskName  must be letters and digits\n  /parameters/0/value  Name must have at least 1 character\n',
+  );
+  expect(record.problems).toEqual(problems);
+});
+
+test('colors take no width, and are there only where somebody sees them', () => {
   expect(
     table([
-      [paintState('failed', coloured), 'x'],
+      [paintState('failed', colored), 'x'],
       ['succeeded', 'y'],
     ]),
   ).toBe('\u001b[31mfailed\u001b[39m     x\nsucceeded  y\n');

@@ -14,7 +14,7 @@ export interface EngineProxy {
   close(): Promise<void>;
 }
 
-/** Stands between a driver and the engine at `target`, and misbehaves on demand. */
+/** Stands between a driver and the engine at `target`, and misbehaves on demand. Each request has a connection of its own, as those of the driver have: no kept one that is just closing. */
 export async function engineProxy(directory: string, target: string): Promise<EngineProxy> {
   const seen: string[] = [];
   const open = new Set<ServerResponse>();
@@ -27,7 +27,7 @@ export async function engineProxy(directory: string, target: string): Promise<En
     open.add(answer);
     answer.on('close', () => open.delete(answer));
     const { url, method, headers } = incoming;
-    const onward = request({ socketPath: target, path: url, method, headers }, (response) => {
+    const onward = request({ socketPath: target, path: url, method, headers, agent: false }, (response) => {
       if (lost?.test(line)) {
         // The engine answers when the work is done.
         answer.destroy();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { listen } from '../../support/listen.ts';
 
 export interface LoopbackRegistry {
   /** `127.0.0.1:port`; engines take registries on loopback without TLS. */
@@ -91,11 +91,8 @@ export async function loopbackRegistry(options: RegistryOptions): Promise<Loopba
   }
 
   const server = createServer(handle);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, '127.0.0.1', resolve);
-  await promise;
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host: `127.0.0.1:${await listen(server)}`,
     authorizations,
     close: async () => {
       server.closeAllConnections();

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer as createPlain, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer } from 'node:https';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 import type { HttpsSenderOptions } from '../../../src/webhooks/https-sender.ts';
+import { listen } from '../../support/listen.ts';
 
 export interface Received {
   method: string;
@@ -48,10 +49,9 @@ export async function receiver(tls?: { key: string; cert: string }): Promise<Rec
     sockets.add(socket);
     socket.on('error', () => undefined);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listen(server);
   const self: Receiver = {
-    port: (server.address() as AddressInfo).port,
+    port: port,
     received: [],
     connections: () => connections,
     answer: undefined,
