@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { ago, bytes, counted, duration, money, percent } from '../../../web/text/format.ts';
+import { ago, ahead, bytes, counted, duration, money, percent } from '../../../web/text/format.ts';
 import { filterOf, isFiltered, toQuery } from '../../../web/text/run-filter.ts';
 
 describe('figures as people read them', () => {
@@ -34,6 +34,9 @@ describe('figures as people read them', () => {
     expect(
       ['2026-01-02T00:00:00Z', '2026-01-01T23:59:30.200Z', '2026-01-01T22:00:00Z'].map((at) => ago(at, now)),
     ).toEqual(['just now', '29 s ago', '2 h ago']);
+    expect(
+      ['2026-01-01T23:00:00Z', '2026-01-02T00:00:45.900Z', '2026-01-03T03:00:00Z'].map((at) => ahead(at, now)),
+    ).toEqual(['now', 'in 45 s', 'in 1 d 3 h']);
     expect([1, 1023, 1536, 3_000_000].map(bytes)).toEqual(['1 byte', '1023 bytes', '1.5 KiB', '2.9 MiB']);
     expect([counted(1, 'run'), counted(1_000, 'run'), counted(2, 'run is', 'runs are')]).toEqual([
       '1 run',

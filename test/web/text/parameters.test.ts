@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { taskDefinitionSchema } from '../../../src/contract/task-definition.ts';
 import { checkParameters } from '../../../src/core/parameters.ts';
-import { hintOf, parseLabels, problemsByField, sourceOf, toRequest } from '../../../web/text/parameters.ts';
+import { fieldText, hintOf, parseLabels, problemsByField, sourceOf, toRequest } from '../../../web/text/parameters.ts';
 
 const definition = taskDefinitionSchema.parse({
   taskName: 'Demo',
@@ -23,6 +23,15 @@ describe('the fields of a form', () => {
       { name: 'Name', value: 'a' },
       { name: 'Count', value: '3' },
     ]);
+  });
+
+  test('are empty until something is written in them, whatever their names mean to JavaScript', () => {
+    const odd = ['constructor', 'toString', 'hasOwnProperty'].map((parameterName) => ({
+      parameterName,
+      parameterType: 'string' as const,
+    }));
+    expect(toRequest(odd, { toString: 'a' })).toEqual([{ name: 'toString', value: 'a' }]);
+    expect(fieldText({}, 'constructor')).toBe('');
   });
 
   test('are each told what the server says of them', () => {

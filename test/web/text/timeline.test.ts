@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunView } from '../../../src/contract/run.ts';
 import { instant } from '../../../src/core/clock.ts';
 import { toView } from '../../../src/core/view.ts';
+import { endSentence, whatOf } from '../../../web/text/run-text.ts';
 import { startSentence } from '../../../web/text/start-sentence.ts';
 import { timelineOf } from '../../../web/text/timeline.ts';
 import { attempt, ended, queued, starting, t0 } from '../../core/support/records.ts';
@@ -72,7 +73,42 @@ describe('where the time went', () => {
       ['queued 3000-5000', 'create 5000-6000', 'start 6000-7000', 'run 7000-9000'],
     ]);
     expect(sentence(run)).toBe(
-      'It took 4 s to start, 2 s of it to wait for its turn. One attempt before it did not start.',
+      'Attempt 2 took 4 s to start, 2 s of it to wait after attempt 1. One attempt before it did not start.',
+    );
+  });
+
+  test('of a retry, whose pause no higher limit would make shorter', () => {
+    const run = toView(
+      ended({
+        endedAt: at(90_000),
+        attempts: [
+          attempt({ number: 1, openedAt: at(0), fencedAt: at(1_000), endedAt: at(3_000) }),
+          attempt({
+            number: 2,
+            openedAt: at(63_000),
+            createdAt: at(63_500),
+            fencedAt: at(64_000),
+            endedAt: at(90_000),
+          }),
+        ],
+      }),
+    );
+    expect(sentence(run)).toBe(
+      'Attempt 2 was slow to start: 1 min 1 s, 1 min of it to wait after attempt 1. The pause between attempts is what retry.backoff in the definition says, or longer where there is no room.',
+    );
+  });
+});
+
+describe('a sentence on the end', () => {
+  const end = (state: 'failed' | 'canceled' | 'timedOut', message: string) =>
+    endSentence(toView(ended({ state, reason: state === 'canceled' ? 'canceled' : 'exitCode', message })));
+
+  test('says each thing once, and has one full stop', () => {
+    expect(end('failed', 'exit code 7')).toBe('It failed: exit code 7.');
+    expect(end('failed', 'the image lacks sh. Choose another.')).toBe('It failed: the image lacks sh. Choose another.');
+    expect(end('canceled', 'canceled by ops before it started')).toBe('It was canceled by ops before it started.');
+    expect(end('timedOut', 'the executable ran longer than runSeconds')).toBe(
+      'It ran out of time: the executable ran longer than runSeconds.',
     );
   });
 });
@@ -85,6 +121,10 @@ describe('a sentence on the start', () => {
     expect(sentence(done({ platform: 'docker', createdAt: at(27_000) }))).toBe(
       'It was slow to start: 30 s, 26 s of it to pull and create. An image that is already on the machine, or a smaller one, starts sooner.',
     );
+  });
+
+  test('does not say that starting took its time to start', () => {
+    expect(sentence(done({ platform: 'docker', createdAt: at(2_000) }))).toMatch(/, \d+ s of it to start the runner\./);
   });
 
   test('says why there was none', () => {
@@ -106,6 +146,9 @@ describe('a sentence on the start', () => {
   test('says what is waited for', () => {
     const waiting = queued({ waiting: { reason: 'concurrency', message: '5 of 5 under way' } });
     expect(sentence(toView(waiting))).toBe('It waits: 5 of 5 under way.');
+    const place = (position: number) => ({ reason: 'concurrency', message: '5 of 5 under way', position }) as const;
+    expect(sentence({ ...toView(queued()), waiting: place(2) })).toBe('It waits: 5 of 5 under way (2 before it).');
+    expect(whatOf({ ...toView(queued()), waiting: place(0) })).toBe('5 of 5 under way (it is the next)');
     expect(sentence(toView(queued()))).toBe('It waits for its first attempt.');
     const expired = ended({
       state: 'expired',
