@@ -53,6 +53,19 @@ test('a kind of point that was recorded once in one scenario is planned, though 
   expect(leftOut.find(({ scenario }) => scenario === 'slot')?.count).toBe(1);
 });
 
+test('what only the first life on an engine meets is not planned, but has to be right', async () => {
+  const lane = laneOf(({ scenario }, life) => {
+    const isFirst = scenario === 'success' && life === 1;
+    return {
+      points: ['storage.getRun:1:before', ...(isFirst ? ['engine.POST /networks/create:1:before'] : [])],
+      violations: isFirst ? ['there is no network'] : [],
+    };
+  });
+  const { points, problems } = await makePlan([lane], ['process'], false);
+  expect(JSON.stringify(points)).not.toContain('/networks/create');
+  expect(problems).toEqual(['process success without a fault: there is no network']);
+});
+
 test('a kind that was missed is tried until it is visited, and others are left as they are', async () => {
   const point = (name: string): PlannedPoint => ({
     driver: 'process',

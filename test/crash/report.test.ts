@@ -84,6 +84,16 @@ test('a kind of point that a cell has visited in no scenario fails, however it c
   ]);
 });
 
+test('a look that changes nothing and comes by timing may stay away everywhere, and is named', () => {
+  const rare = (byTiming: boolean) => [
+    point('engine.GET /containers/{runner}/logs:1:after', { visited: false }, byTiming),
+  ];
+  const { failures, lines } = reportOf(plan, rare(true), []);
+  expect(failures).toEqual([]);
+  expect(lines).toContain('came by timing and stayed away: 1 points');
+  expect(reportOf(plan, rare(false), []).failures).not.toEqual([]);
+});
+
 test('a cell has its figures in the matrix', () => {
   const { lines } = reportOf(plan, [point('storage.getRun:1:after', {}), point('storage.getRun:2:after', {})], []);
   expect(lines.find((line) => /process +sqlite +filesystem/.test(line))).toContain(

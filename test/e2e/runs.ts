@@ -68,7 +68,7 @@ export function runsSuite(name: string, open: OpenDoor): void {
             { value: 5 },
             { name: 'Token', value: 'a\u0000b' },
           ],
-          colour: 'red',
+          color: 'red',
           labels: { '-bad': 'x' },
           timeouts: { runSeconds: 0 },
         },
@@ -77,7 +77,7 @@ export function runsSuite(name: string, open: OpenDoor): void {
       expect(answer.status).toBe(422);
       expect(answer.headers.get('content-type')).toBe('application/problem+json');
       expect(problemsIn(answer)).toEqual([
-        '/colour unknownField',
+        '/color unknownField',
         '/headers/Idempotency-Key invalidCharacter',
         '/labels/-bad invalidName',
         '/parameters required',

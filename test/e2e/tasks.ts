@@ -93,12 +93,12 @@ export function tasksSuite(name: string, open: OpenDoor): void {
       const answer = await put(
         'Wrong',
         form({
-          definition: JSON.stringify({ ...definition('Other'), dockerImage: 'NOT OK', colour: 1 }),
+          definition: JSON.stringify({ ...definition('Other'), dockerImage: 'NOT OK', color: 1 }),
           executable: 'x',
         }),
       );
       expect([answer.status, (answer.json as { code: string }).code]).toEqual([422, 'invalidDefinition']);
-      expect(problemsIn(answer)).toEqual(['/colour unknownField', '/dockerImage invalidImage']);
+      expect(problemsIn(answer)).toEqual(['/color unknownField', '/dockerImage invalidImage']);
       expect(
         problemsIn(await put('Wrong', form({ definition: JSON.stringify(definition('Other')), executable: 'x' }))),
       ).toEqual(['/taskName inconsistent']);
@@ -186,7 +186,7 @@ export function tasksSuite(name: string, open: OpenDoor): void {
             body: { parameters: [{ name: 'Name', value: 'abcdef' }], taskName: 'x' },
           }),
         ),
-      ).toEqual(['/taskName unknownField']);
+      ).toEqual(['/parameters/0/value tooLong', '/taskName unknownField']);
       expect(problemsIn(await call(door.url, '/api/tasks/Planned/plan', { method: 'POST' }))).toEqual([
         '/parameters required',
       ]);

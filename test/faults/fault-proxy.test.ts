@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { faultProxy, type FaultProxy } from './support/fault-proxy.ts';
 import type { Fault, FaultKind, Injector } from './support/injector.ts';
 import { dockerWire } from './support/wires.ts';
+import { listen } from '../support/listen.ts';
 
 const path = '/containers/json';
 const stream = '/events';
@@ -41,9 +41,8 @@ beforeEach(async () => {
   asked = [];
   next = undefined;
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  service.listen(0, '127.0.0.1');
-  await once(service, 'listening');
-  const target = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  const port = await listen(service);
+  const target = `http://127.0.0.1:${port}`;
   proxy = await faultProxy({ wire: dockerWire, injector, target, silenceMs: 50 });
 });
 

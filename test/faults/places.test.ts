@@ -22,6 +22,7 @@ test.each(['ports', 'azure', 'docker'])(
     const stage = await stages[place]?.();
     if (stage === undefined) throw new Error(`there is no stage ${place}`);
     try {
+      const met = new Set<string>();
       for (const schedule of ['first', 'tenth'] as const) {
         const cell: Cell = { kinds: faultKinds, schedule, seed };
         const { breaches, counts } = await runCell(stage.open, cell, stage.options);
@@ -29,8 +30,9 @@ test.each(['ports', 'azure', 'docker'])(
           (breach) => `${describeCell(place, cell)} (seed ${seed}): ${describeBreach(breach)}`,
         );
         expect(found).toEqual([]);
-        expect(counts.size).toBeGreaterThan(5);
+        for (const fault of counts.keys()) met.add(fault);
       }
+      expect(met.size).toBeGreaterThan(5);
     } finally {
       await stage.close();
     }

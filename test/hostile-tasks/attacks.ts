@@ -22,7 +22,7 @@ export interface Attack {
   /** It is given a secret value, so that its output passes through the filter. */
   hasSecret?: boolean;
   /** What is looked at from outside while it runs. */
-  watch?: 'engineLog';
+  watch?: 'engineLog' | 'processes';
   /** What a client does meanwhile. */
   meanwhile?: 'follow' | 'cancel';
   only?: PlaceName;
@@ -36,10 +36,12 @@ export interface Attack {
 }
 
 const short = { runSeconds: 4, graceSeconds: 1 };
+/** So that they reach their limit on a busy machine too. */
+const forBombs = { runSeconds: 8, graceSeconds: 1 };
 /** The kernel counts a process first and refuses it then (`pids_can_fork` in kernel/cgroup/pids.c), so for a moment its count has a few that never are. */
-const refusedAtOnce = 16;
+const countedToo = 16;
 /** Of the docker driver, and of the emulator. */
-const mostProcesses: Record<PlaceName, number> = { docker: 512, 'container groups': 1024 };
+const processLimit: Record<PlaceName, number> = { docker: 512, 'container groups': 1024 };
 const mostEngineLog: Record<PlaceName, number> = { docker: 2.2e6, 'container groups': 17e6 };
 const capBytes = 64 * 1024 * 1024;
 
@@ -51,7 +53,8 @@ export const attacks: readonly Attack[] = [
   {
     name: 'fork-bomb',
     about: 'processes are limited in number and ended together',
-    definition: { timeouts: short },
+    definition: { timeouts: forBombs },
+    watch: 'processes',
     ends: { state: 'timedOut', reason: 'runTimeout' },
     judge: processesLimited,
     whenOpen: /there were (?:\d{4}|[6-9]\d\d) processes/,
@@ -59,7 +62,8 @@ export const attacks: readonly Attack[] = [
   {
     name: 'scattered-bomb',
     about: 'also those that have left its group, though its runner then may have no process left to report with',
-    definition: { timeouts: short },
+    definition: { timeouts: forBombs },
+    watch: 'processes',
     ends: { state: 'timedOut', reason: 'runTimeout' },
     orEnds: { state: 'lost', reason: 'noResult' },
     judge: processesLimited,
@@ -213,13 +217,10 @@ export const attacks: readonly Attack[] = [
   },
 ];
 
-/** As it has read it off the kernel's count. */
-function processesLimited({ log, run }: AttackFacts, { place }: Surroundings): string[] {
-  const most = Math.max(0, ...[...log.matchAll(/^processes (\d+)$/gm)].map(([, count]) => Number(count)));
-  // What a runner cannot send for want of processes is lost, and told to be.
-  if (place.name === 'container groups' && log === '' && run.log?.complete === false) return [];
-  if (!log.includes("can't fork")) return [`it was never refused a process, of which there were ${most}`];
-  return most > 100 && most <= mostProcesses[place.name] + refusedAtOnce ? [] : [`there were ${most} processes`];
+function processesLimited({ processes = [] }: AttackFacts, { place }: Surroundings): string[] {
+  const most = Math.max(0, ...processes.map(({ current }) => current));
+  if (most > processLimit[place.name] + countedToo) return [`there were ${most} processes`];
+  return (processes.at(-1)?.refused ?? 0) > 0 ? [] : [`it was never refused a process, of which there were ${most}`];
 }
 
 function outputsLimited({ run, stored }: AttackFacts): string[] {

@@ -16,12 +16,15 @@ export interface Breach {
   what: string;
 }
 
-/** Half a minute in all: longer than any wake-up of these tests is ahead. */
-const overdueTries = 60;
+/** Longer than any wake-up of these tests is ahead. */
+const overdueMs = 30_000;
 const overduePauseMs = 500;
 
-/** Holds what is left, once all has come to rest, against the promise. Empty where it was kept. */
-export async function checkPromise(evidence: Evidence): Promise<Breach[]> {
+/**
+ * Holds what is left, once all has come to rest, against the promise. Empty where it was kept. `patienceMs` is how long an index may say that an ended run
+ * is open.
+ */
+export async function checkPromise(evidence: Evidence, { patienceMs = overdueMs } = {}): Promise<Breach[]> {
   const runs = await allRuns(evidence.storage);
   const executions = Map.groupBy(evidence.executions ?? [], ({ runId }) => runId);
   const breaches: Breach[] = [...acceptanceBreaches(evidence, runs), ...writeBreaches(evidence.writes ?? [])];
@@ -50,7 +53,7 @@ export async function checkPromise(evidence: Evidence): Promise<Breach[]> {
     if (!runs.some(({ id }) => id === runId))
       breaches.push({ invariant: 'I1', runId, what: 'it ran, and has no record' });
   for (const name of evidence.left) breaches.push({ invariant: 'I8', what: `${name} is left` });
-  return [...breaches, ...(await storageBreaches(evidence))];
+  return [...breaches, ...(await storageBreaches(evidence, patienceMs))];
 }
 
 /** One line for each, to be read by people. */
@@ -200,11 +203,11 @@ async function readLog(
   return { bytes: offset, lines, sha256: hash.digest('hex'), head: Buffer.concat(kept).toString() };
 }
 
-async function storageBreaches({ storage }: Evidence): Promise<Breach[]> {
+async function storageBreaches({ storage }: Evidence, patienceMs: number): Promise<Breach[]> {
   const slots = await storage.slotEntries({ before: '~', limit: 100 });
   let open = await storage.openRuns({ limit: 100 });
   // An index may say too much where its writer was killed; it is put right by whoever finds an entry overdue.
-  for (let tries = 0; tries < overdueTries && open.length > 0; tries += 1) {
+  for (let waitedMs = 0; waitedMs < patienceMs && open.length > 0; waitedMs += overduePauseMs) {
     await pause(overduePauseMs);
     open = await storage.openRuns({ limit: 100 });
   }

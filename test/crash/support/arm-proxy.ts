@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import type { Verdict } from './faulty-engine.ts';
+import { listen } from '../../support/listen.ts';
 
 export interface ArmProxy {
   /** `http://127.0.0.1:<port>` */
@@ -42,10 +42,9 @@ export async function armProxy(target: string, judge: (point: string) => Promise
     // What the emulator breaks off is broken off here.
     serve(incoming, outgoing).catch(() => outgoing.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const bound = await listen(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${bound}`,
     close: async () => {
       closing.abort();
       server.closeAllConnections();

@@ -1,7 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import { dockerClient } from '../../../scripts/docker-client.ts';
 import { serverConfig } from '../../../src/entry/config.ts';
@@ -9,6 +8,7 @@ import { blobGateway } from '../../../src/entry/functions/host/blob-gateway.ts';
 import { runnerAddress } from '../../../src/entry/local-azure/runner-address.ts';
 import { ensureCurlImage } from '../../runners/support/curl-image.ts';
 import type { Azurite } from '../../support/azurite.ts';
+import { listen } from '../../support/listen.ts';
 
 /** How container groups that are real containers reach Blob storage and the harness. */
 export interface ContainerWay {
@@ -24,10 +24,10 @@ export interface ContainerWay {
 export async function containerWay(dockerHost: string, azurite: Azurite): Promise<ContainerWay> {
   const image = await ensureCurlImage(dockerClient(dockerHost));
   const { docker } = serverConfig({ DOCKER_HOST: dockerHost }, { driver: 'docker' });
-  const { listen, seen } = await runnerAddress(docker.connection);
+  const { listen: host, seen } = await runnerAddress(docker.connection);
   const blobs = await blobGateway({
     target: azurite.blobUrl,
-    host: listen,
+    host,
     seenAs: seen,
     onCreated: async () => undefined,
     // Cut off by what is being tested: the runner tries again, or is gone.
@@ -43,13 +43,12 @@ export async function containerWay(dockerHost: string, azurite: Azurite): Promis
     };
     note().catch(() => outgoing.destroy());
   });
-  tally.listen(0, listen);
-  await once(tally, 'listening');
+  const port = await listen(tally, host);
   return {
     dockerHost,
     image,
     blobEndpoint: blobs.url,
-    tallyUrl: (file) => `http://${seen}:${(tally.address() as AddressInfo).port}/${files.push(file) - 1}`,
+    tallyUrl: (file) => `http://${seen}:${port}/${files.push(file) - 1}`,
     close: async () => {
       tally.closeAllConnections();
       const closed = once(tally, 'close');

@@ -4,12 +4,12 @@ import {
   dockerEngine,
   instantEngine,
   startEmulator,
-  type Behaviour,
+  type Behavior,
   type Emulator,
   type SwitchValues,
 } from '../../../emulator/server.ts';
 import { startAzurite, type Azurite } from '../../support/azurite.ts';
-import { processBehaviour } from '../../support/process-behaviour.ts';
+import { processBehavior } from '../../support/process-behavior.ts';
 import type { ContainerWay } from './azure-containers.ts';
 import { azurePlace } from './azure-place.ts';
 import { missingImage } from './scenarios.ts';
@@ -73,7 +73,7 @@ export async function azureWorld({ azurite: given, weather, containers }: AzureW
 
   let restarts = 0;
 
-  const behaviour: Behaviour = (planned) => ({
+  const behavior: Behavior = (planned) => ({
     pullMs: 0,
     effect: async (start) => {
       if (start.start > 1) restarts += 1;
@@ -84,7 +84,7 @@ export async function azureWorld({ azurite: given, weather, containers }: AzureW
       start.signal.addEventListener('abort', () =>
         endProcesses(`ERRAND_RUN_ID=${runId}\0`, `ERRAND_ATTEMPT=${attempt}\0`),
       );
-      const code = await processBehaviour(planned).effect?.(start);
+      const code = await processBehavior(planned).effect?.(start);
       const isEndedBadly = weather === 'rough' && start.start === 1 && code === 0;
       return isEndedBadly ? 1 : (code ?? 0);
     },
@@ -93,7 +93,7 @@ export async function azureWorld({ azurite: given, weather, containers }: AzureW
   const emulator = await startEmulator({
     engine:
       containers === undefined
-        ? instantEngine({ behaviour, hasImage: (image) => image !== missingImage })
+        ? instantEngine({ behavior, hasImage: (image) => image !== missingImage })
         : dockerEngine({ host: containers.dockerHost }),
     switches: { ...quick, ...(weather === 'rough' ? rough : {}) },
   });

@@ -8,6 +8,8 @@ import { until } from './processes.ts';
 export interface CaseEngine extends FaultyEngine {
   /** Names of the runners of the case that are still there. */
   runners(): Promise<string[]>;
+  /** The same, and those that are still to come: a create that was given up by who asked for it goes on in the engine. */
+  leftovers(): Promise<string[]>;
   /** Starts the first runner of the case once more when it has ended, and waits for its second end. `between` comes before that. */
   startAgain(between?: () => Promise<void>): Promise<void>;
 }
@@ -35,6 +37,7 @@ export async function caseEngine(options: CaseEngineOptions): Promise<CaseEngine
   return {
     ...engine,
     runners,
+    leftovers: async () => [...engine.creating(), ...(await runners())],
     startAgain: async (between = async () => undefined) => {
       const [runner] = await runners();
       const container = docker.getContainer(runner ?? '');

@@ -41,7 +41,7 @@ async function makePlace(crash: CrashCase, azurite: Azurite, containers: Contain
     enginePoints: points,
     requests: () => engine.answered,
     containers: engine.runners,
-    leftovers: engine.runners,
+    leftovers: engine.leftovers,
     problems: account.problems,
     reboot: ({ variant }) => engine.startAgain(variant === 'noFence' ? forget : undefined),
     close: async () => {

@@ -27,6 +27,8 @@ export interface FaultyEngine {
   survivorHost: string;
   /** All that the engine has answered, to whomever. */
   answered: readonly EngineRequest[];
+  /** Names of containers that the engine has been asked to create and has not answered, whether or not anybody still waits for that. */
+  creating(): string[];
   close(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
   const canaries = new Set<string>();
   const counts = new Map<string, number>();
   const underWay = new Set<ClientRequest>();
+  const creating: string[] = [];
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse, isVictim: boolean): Promise<void> {
     const asked = read(incoming.url ?? '/', incoming.method ?? 'GET', canaries);
@@ -58,7 +61,7 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
     if (point !== undefined && (await options.judge(`${point}:before`)) === 'drop') return void outgoing.destroy();
     if (asked.creates) body = withTally(body, options.tally);
 
-    const response = await send(incoming, body);
+    const response = await (asked.creates ? create(asked.container ?? '', incoming, body) : send(incoming, body));
     if (asked.isStream) {
       const isDropped = point !== undefined && (await options.judge(`${point}:after`)) === 'drop';
       if (isDropped || outgoing.destroyed) {
@@ -108,6 +111,15 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
     return promise;
   }
 
+  async function create(name: string, incoming: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
+    creating.push(name);
+    try {
+      return await send(incoming, body);
+    } finally {
+      creating.splice(creating.indexOf(name), 1);
+    }
+  }
+
   async function listen(name: string, isVictim: boolean) {
     const server = createServer((incoming, outgoing) => {
       // A process that died does not take back what it had asked for: the engine gets it all the same.
@@ -127,6 +139,7 @@ export async function faultyEngine(options: FaultyEngineOptions): Promise<Faulty
     victimHost: victim.host,
     survivorHost: survivor.host,
     answered,
+    creating: () => [...creating],
     close: async () => {
       for (const onward of underWay) onward.destroy();
       for (const { server } of [victim, survivor]) {

@@ -46,8 +46,6 @@ async function makePlace(crash: CrashCase, dockerHost: string | undefined): Prom
     }
   }
 
-  const containers = async (): Promise<string[]> => (await engine?.runners()) ?? [];
-
   return {
     data,
     notes,
@@ -64,8 +62,8 @@ async function makePlace(crash: CrashCase, dockerHost: string | undefined): Prom
     forgetPoints,
     enginePoints: points,
     requests: () => engine?.answered ?? [],
-    containers,
-    leftovers: async () => [...(await containers()), ...globSync('processes/*', { cwd: data })],
+    containers: async () => (await engine?.runners()) ?? [],
+    leftovers: async () => [...((await engine?.leftovers()) ?? []), ...globSync('processes/*', { cwd: data })],
     problems: async () => [],
     meet: (newcomer, its) => {
       meet(newcomer, its);

@@ -77,7 +77,7 @@ export function dockerStage(dockerHost: string): OpenWorld {
       notes,
       writes,
       left: async () => [
-        ...(await engine.runners()),
+        ...(await engine.leftovers()),
         ...globSync('exchanges/*/*/box*', { cwd: join(directory, 'data') }),
       ],
       close: async () => {

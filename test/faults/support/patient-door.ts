@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import { pause } from '../../crash/support/processes.ts';
 import type { Acceptance } from '../../promise/evidence.ts';
+import { listen } from '../../support/listen.ts';
 
 export interface PatientDoor {
   url: string;
@@ -84,10 +84,9 @@ export async function patientDoor(target: string): Promise<PatientDoor> {
     // What cannot be had is not had here either.
     serve(incoming, outgoing).catch(() => outgoing.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listen(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     acceptances,
     close: async () => {
       closing.abort();

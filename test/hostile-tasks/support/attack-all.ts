@@ -4,9 +4,12 @@ import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import type Docker from 'dockerode';
+
 import { isTerminal, type RunView } from '../../../src/contract/run.ts';
 import type { Attack } from '../attacks.ts';
 import type { AttackFacts, Surroundings } from './attack-facts.ts';
+import { countProcesses } from './count-processes.ts';
 import { secretPrefix, type Place } from './place.ts';
 
 const taskFile = (name: string): Promise<string> =>
@@ -66,9 +69,10 @@ export async function carryOut(attack: Attack, surroundings: Surroundings): Prom
     parameters: attack.parameters?.(surroundings) ?? {},
     secret: attack.hasSecret === true ? secret : undefined,
   });
-  const [run, peakEngineLog, followedBytes] = await Promise.all([
+  const [run, engineLogs, counts, followedBytes] = await Promise.all([
     client.wait(id),
-    attack.watch === undefined ? undefined : watchEngineLog(id, place),
+    attack.watch === 'engineLog' ? watch(id, place, engineLog) : undefined,
+    attack.watch === 'processes' ? watch(id, place, countProcesses) : undefined,
     attack.meanwhile === 'follow' ? follow(id, place) : undefined,
     attack.meanwhile === 'cancel' ? cancelOnceStubborn(id, place) : undefined,
   ]);
@@ -76,7 +80,8 @@ export async function carryOut(attack: Attack, surroundings: Surroundings): Prom
     run,
     log: await readLog(id, place),
     secret,
-    ...(peakEngineLog === undefined ? {} : { peakEngineLog }),
+    ...(engineLogs === undefined ? {} : { peakEngineLog: Math.max(0, ...engineLogs) }),
+    ...(counts === undefined ? {} : { processes: counts }),
     ...(followedBytes === undefined ? {} : { followedBytes }),
     ...(place.directory === undefined ? {} : { stored: storedOf(place.directory, id) }),
   };
@@ -100,30 +105,33 @@ async function cancelOnceStubborn(id: string, { client }: Place): Promise<void> 
   await client.cancel(id);
 }
 
-/** The most that was seen until the run has ended. */
-async function watchEngineLog(id: string, place: Place): Promise<number> {
-  let most = 0;
+/** Looks at the container of a run, from outside, until the run has ended; what was seen of it each time. */
+async function watch<Seen>(
+  id: string,
+  place: Place,
+  look: (container: Docker.Container) => Promise<Seen | undefined>,
+): Promise<Seen[]> {
+  const all: Seen[] = [];
   for (;;) {
     const run = await place.client.get(id);
-    if (isTerminal(run.state)) return most;
+    if (isTerminal(run.state)) return all;
     const runner = run.attempts.at(-1)?.containerName;
     const container = runner === undefined ? undefined : await place.find(runner);
-    if (container !== undefined) most = Math.max(most, await engineLog(container.own, place));
+    const seen = container === undefined ? undefined : await look(place.docker.getContainer(container.own));
+    if (seen !== undefined) all.push(seen);
     await pause(100);
   }
 }
 
-/** What the engine has on disk of a container's output; nothing of one that has just gone. */
-async function engineLog(id: string, { docker }: Place): Promise<number> {
-  const about = await docker
-    .getContainer(id)
-    .inspect()
-    .catch(() => undefined);
-  const sizes = ['', '.1', '.2'].map(
-    (end) => statSync(`${about?.LogPath}${end}`, { throwIfNoEntry: false })?.size ?? 0,
-  );
+/** What the engine has on disk of a container's output; undefined for one that has just gone. */
+async function engineLog(container: Docker.Container): Promise<number | undefined> {
+  const about = await container.inspect().catch(gone);
+  if (about === undefined) return undefined;
+  const sizes = ['', '.1', '.2'].map((end) => statSync(`${about.LogPath}${end}`, { throwIfNoEntry: false })?.size ?? 0);
   return sizes.reduce((sum, size) => sum + size, 0);
 }
+
+const gone = (): undefined => undefined;
 
 /** What is on disk, which of a file with holes is little. */
 function storedOf(directory: string, id: string): number {

@@ -1,4 +1,5 @@
 import type { RunView } from '../../../src/contract/run.ts';
+import type { ProcessCount } from './count-processes.ts';
 import type { Place } from './place.ts';
 
 /** A quiet run beside the others. */
@@ -23,6 +24,8 @@ export interface AttackFacts {
   secret: string;
   /** The most that the engine's own copy of the output took, in bytes. */
   peakEngineLog?: number;
+  /** What the kernel counted of its processes, again and again. */
+  processes?: readonly ProcessCount[];
   /** What came to a client that followed the log, in bytes. */
   followedBytes?: number;
   /** What the orchestrator has stored of the run when it has ended, in bytes on disk, where it keeps files. */

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import type { Execution } from '../../promise/evidence.ts';
+import { listen } from '../../support/listen.ts';
 
 /** Where user code counts itself, out of Errand's sight. */
 export interface Tally {
@@ -12,7 +11,7 @@ export interface Tally {
 }
 
 /** `listen` is an address of this machine, `seen` what tasks call it. */
-export async function startTally({ listen, seen }: { listen: string; seen: string }): Promise<Tally> {
+export async function startTally({ listen: host, seen }: { listen: string; seen: string }): Promise<Tally> {
   const told = new Map<string, Execution>();
   const note = (text: string): void => {
     const [runId = '', attempt = '', id = '', word, exitCode] = text.trim().split(' ');
@@ -31,10 +30,9 @@ export async function startTally({ listen, seen }: { listen: string; seen: strin
   const server = createServer((incoming, outgoing) => {
     take(incoming, outgoing).catch(() => outgoing.destroy());
   });
-  server.listen(0, listen);
-  await once(server, 'listening');
+  const port = await listen(server, host);
   return {
-    url: `http://${seen}:${(server.address() as AddressInfo).port}/`,
+    url: `http://${seen}:${port}/`,
     executions: () => [...told.values()],
     close: async () => {
       server.closeAllConnections();

@@ -17,7 +17,7 @@ const mixture: readonly Kind[] = ['Quick', 'Slow', 'Failing', 'Retried', 'Cancel
 const betweenRequestsMs = 60;
 const longestLifeMs = 900;
 
-/** SIGKILL at random moments, and a new server each time, while requests come in. Clients repeat what was not answered. */
+/** SIGKILL at random moments, and a new server each time, while requests come in. Clients repeat what was not answered, and some what was. */
 export function killAtRandom({ seed, runs, kills, variant }: KillOptions): Promise<ScenarioOutcome> {
   return inScene({ name: `SIGKILL (seed ${seed})`, variant }, async (scene) => {
     const random = seededRandom(seed);
@@ -41,9 +41,15 @@ async function askForAll({ callers }: Scene, runs: number): Promise<void> {
   const all: Promise<void>[] = [];
   for (let count = 0; count < runs; count += 1) {
     const kind = mixture[count % mixture.length] ?? 'Quick';
-    const asked = callers.run(`kill-${count}`, kind);
-    all.push(asked.then((id) => (kind === 'Canceled' ? callers.cancel(id) : undefined)));
+    all.push(askAndGoOn(callers, `kill-${count}`, kind));
     await pause(betweenRequestsMs);
   }
   await Promise.all(all);
+}
+
+async function askAndGoOn(callers: Scene['callers'], key: string, kind: Kind): Promise<void> {
+  const id = await callers.run(key, kind);
+  if (kind === 'Canceled') await callers.cancel(id);
+  // As one does who has lost the answer.
+  if (kind === 'Quick') await callers.run(key, kind);
 }

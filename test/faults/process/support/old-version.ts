@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 
 import { packageRoot } from '../../../../src/entry/package-root.ts';
@@ -44,11 +45,15 @@ export async function oldVersion(commit: string, directory: string): Promise<Old
           ERRAND_PORT: '0',
         },
       });
-      const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;
-      return whenUp(
-        child,
-        line.then(([text]) => (JSON.parse(text) as { url: string }).url),
-      );
+      return whenUp(child, readyLine(child.stdout));
     },
   };
+}
+
+/** URL of the line that says where a server serves. It does not come where the server ends before; an error, which is a line too, then says why. */
+async function readyLine(output: Readable): Promise<string> {
+  const [text] = (await once(createInterface({ input: output }), 'line')) as [string];
+  const line = JSON.parse(text) as { url?: string; message?: string };
+  if (line.url === undefined) throw new Error(`the server does not serve: ${line.message ?? text}`);
+  return line.url;
 }

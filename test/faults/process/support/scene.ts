@@ -129,10 +129,11 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
       writes: linesOf(join(notes, noteFiles.history)).map((line) => JSON.parse(line) as Write),
       left,
     });
-    failures.push(...breaches.map(describeBreach));
     const all = await allRuns(storage);
     const keys = new Set(clients.acceptances.map(({ key }) => key));
+    // Before what there may be much of.
     if (keys.size !== all.length) failures.push(`I9: ${keys.size} keys came to ${all.length} runs`);
+    failures.push(...breaches.map(describeBreach));
     for (const run of all) {
       const kind = run.taskName as Kind;
       if ([endsAs[kind], ...(allowed[kind] ?? [])].includes(run.state)) continue;

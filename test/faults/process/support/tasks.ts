@@ -14,7 +14,10 @@ interface Task {
 const tasks: Record<Kind, Task> = {
   Quick: { body: '' },
   Slow: { body: 'sleep 2' },
-  Long: { body: 'sleep 5', definition: { retry: { maxAttempts: 9, on: ['lost'], backoff: { initialSeconds: 0 } } } },
+  Long: {
+    body: 'sleep 5',
+    definition: { retry: { maxAttempts: 9, on: ['start', 'lost'], backoff: { initialSeconds: 0 } } },
+  },
   Failing: { body: 'status=3' },
   Retried: {
     body: '[ "$ERRAND_ATTEMPT" -gt 1 ] || status=75',
