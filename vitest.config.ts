@@ -2,11 +2,20 @@ import { defineConfig } from 'vitest/config';
 
 import { closingLineReporter } from './test/support/closing-line-reporter.ts';
 
+/** What loads a machine so much that it is no company for other tests: `npm run test:stress` has it, one file at a time. */
+export const stressTests = [
+  'test/{hostile-tasks,soak}/**/*.test.ts',
+  'test/crash/{crash,azure}.test.ts',
+  'test/faults/process/**/*.test.ts',
+  'test/faults/{places,e2e}.test.ts',
+  'test/fuzz/{fuzz,controls,extremes,prism}.test.ts',
+  'test/entry/azure-drain.test.ts',
+];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // What loads a machine so much that it is no company for others is in `npm run test:stress`. Of the faults, their short form stays here.
-    exclude: ['test/{hostile-tasks,soak}/**', 'test/faults/process/**', 'test/faults/{places,e2e}.test.ts'],
+    exclude: stressTests,
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', closingLineReporter()],
     pool: 'forks',

@@ -73,7 +73,7 @@ export async function drain(options: DrainOptions): Promise<DrainReport> {
   const real = options.real === undefined ? undefined : await realRunners(options.real.host, clock, logger);
   let starts = 0;
   const instant = instantEngine({
-    behaviour: ({ environment, group, signal }) => {
+    behavior: ({ environment, group, signal }) => {
       starts += 1;
       const nonce = `${group.name}-${starts}`;
       return { effect: () => playRunner(environment, { clock, runMs: taskMs, nonce, signal }) };

@@ -16,7 +16,16 @@ const folders: Readonly<Record<string, Folder>> = {
   contract: { ours: [], others: ['zod'] },
   core: {
     ours: ['contract'],
-    others: ['zod', 're2js', 'ulid', 'croner', 'ipaddr.js', 'node:crypto', 'node:timers/promises'],
+    others: [
+      'zod',
+      're2js',
+      'ulid',
+      'croner',
+      'ipaddr.js',
+      '@opentelemetry/api',
+      'node:crypto',
+      'node:timers/promises',
+    ],
   },
   storage: driver,
   artifacts: driver,

@@ -7,7 +7,7 @@ import { blobCreatedMessage } from '../../src/entry/local-azure/blob-created.ts'
 import { registerFunctions } from '../../src/entry/functions/register.ts';
 import { queueAccess, type QueueAccess } from '../../src/queues/azure-queue-client.ts';
 import { startAzurite, type Azurite } from './azurite.ts';
-import { processBehaviour } from './process-behaviour.ts';
+import { processBehavior } from './process-behavior.ts';
 
 export interface FunctionsHarness {
   url: string;
@@ -39,7 +39,7 @@ export async function functionsHarness(options: FunctionsHarnessOptions = {}): P
   const access = (name: string): QueueAccess => queueAccess({ connectionString }, name, systemClock);
   const queue = access('errand-work');
   const emulator = await startEmulator({
-    engine: instantEngine({ behaviour: processBehaviour }),
+    engine: instantEngine({ behavior: processBehavior }),
     switches: { pendingMs: 0, pullMs: 0 },
   });
   const gateway = await blobGateway({

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from './listen.ts';
 
 /** One request, as the proxy sees it. */
 export interface SeenRequest {
@@ -54,7 +54,7 @@ export async function startLossyProxy(target: string): Promise<LossyProxy> {
     headers: IncomingHttpHeaders,
     body: Buffer,
   ): Promise<{ status: number; headers: IncomingHttpHeaders; body: Buffer }> => {
-    const outgoing = request({ hostname, port, method, path, headers });
+    const outgoing = request({ hostname, port, method, path, headers, agent: false });
     outgoing.end(body);
     const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
     return { status: answer.statusCode ?? 502, headers: answer.headers, body: Buffer.concat(await answer.toArray()) };
@@ -77,8 +77,7 @@ export async function startLossyProxy(target: string): Promise<LossyProxy> {
     };
     handle().catch(() => outgoing.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  proxy.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const bound = await listen(server);
+  proxy.origin = `http://127.0.0.1:${bound}`;
   return proxy;
 }

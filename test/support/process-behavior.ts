@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 
-import type { Behaviour, InstantStart } from '../../emulator/server.ts';
+import type { Behavior, InstantStart } from '../../emulator/server.ts';
 
 const runner = resolve('runner-image/script-runner.sh');
 
@@ -10,7 +10,7 @@ const runner = resolve('runner-image/script-runner.sh');
  * For the emulator's instant engine: what a container would run, the real runner with the group's environment, runs as a process of this machine. Whatever
  * the image, it has what this machine has. Ended with its group, as a container is.
  */
-export const processBehaviour: Behaviour = () => ({ pullMs: 0, effect: runAsProcess });
+export const processBehavior: Behavior = () => ({ pullMs: 0, effect: runAsProcess });
 
 async function runAsProcess({ environment, signal }: InstantStart): Promise<number> {
   const child = spawn('/bin/sh', [runner], {
