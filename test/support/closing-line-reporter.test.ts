@@ -34,13 +34,17 @@ function run(name: string, text: string): { status: number | null; lines: string
   return { status, lines: stdout.trimEnd().split('\n') };
 }
 
-test('counts, with the reason of what was left out, are the last lines', () => {
+test('the last lines are what was left out and why, what failed and what it said, and the counts', () => {
   const { status, lines } = run(
     'mixed',
-    `test('a', () => {}); test('b', () => { throw new Error('b'); });
+    `test('a', () => {}); test('b', () => { throw new Error('b is broken'); });
      describe('group', () => { test('c', (context) => context.skip('there is no sea here')); });`,
   );
-  expect(lines.slice(-2)).toEqual(['left out: group > c: there is no sea here', '1 passed, 1 failed, 1 skipped']);
+  expect(lines.slice(-3)).toEqual([
+    'left out: group > c: there is no sea here',
+    'failed: mixed.spec.ts > b: b is broken',
+    '1 passed, 1 failed, 1 skipped',
+  ]);
   expect(status).toBe(1);
 });
 
@@ -51,14 +55,20 @@ test('a passing run ends with 0', () => {
 });
 
 test.each([
-  ['a file that does not load', `import './not-there.ts';`],
+  ['a file that does not load', `import './not-there.ts';`, /a-file-that-does-not-load\.spec\.ts: .*not-there/],
   [
     'a hook that fails',
     `describe('d', () => { beforeAll(() => { throw new Error('hook'); }); test('a', () => {}); });`,
+    /> d: hook$/,
   ],
-  ['a stray rejection', `test('a', () => { void Promise.reject(new Error('stray')); });`],
-])('%s counts as failed', (name, text) => {
+  [
+    'a stray rejection',
+    `test('a', () => { void Promise.reject(new Error('stray')); });`,
+    /outside of any test: stray$/,
+  ],
+])('%s counts as failed, and says why', (name, text, why) => {
   const { status, lines } = run(name.replaceAll(' ', '-'), text);
+  expect(lines.filter((line) => line.startsWith('failed: '))).toContainEqual(expect.stringMatching(why));
   expect(lines.at(-1)).toMatch(/^\d passed, [1-9] failed, \d skipped$/);
   expect(status).toBe(1);
 });
