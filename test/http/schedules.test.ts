@@ -80,11 +80,12 @@ test('two servers that are killed again and again run each planned time at most 
   await expect.poll(count, { timeout: 60_000 }).toBeGreaterThan(before);
   await client().pauseSchedule('tick');
 
+  // First the firings: each is written after its run.
+  const { firings } = await client().schedule('tick');
   const { runs } = await client().list({ labels: { schedule: 'tick' }, limit: 200 });
   const planned = runs.map(({ schedule }) => schedule?.plannedAt);
   expect(new Set(planned).size).toBe(planned.length);
   const byTime = new Map(runs.map((run): [string | undefined, RunView] => [run.schedule?.plannedAt, run]));
-  const { firings } = await client().schedule('tick');
   for (const { plannedAt, runId, outcome } of firings)
     expect([plannedAt, outcome, runId]).toEqual([plannedAt, 'started', byTime.get(plannedAt)?.id]);
   const ended = await Promise.all(runs.map(({ id }) => client().wait(id)));

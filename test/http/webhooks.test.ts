@@ -15,7 +15,7 @@ test('a server that is killed while it tells delivers again after its restart, u
   const hooks = await receiver();
   const options = {
     env: { ERRAND_WEBHOOK_ALLOW_INTERNAL: `127.0.0.1:${hooks.port}` },
-    policy: { sendingMs: 4_000, sweepEveryMs: 1_000, leaseMs: 1_000 },
+    policy: { sendingMs: 8_000, sweepEveryMs: 1_000, leaseMs: 1_000 },
   };
   let server = await spawnServer(directory, options);
   await pushScript(server.url, 'Told', 'true');

@@ -48,6 +48,16 @@ test('the last lines are what was left out and why, what failed and what it said
   expect(status).toBe(1);
 });
 
+test('a test that passes at its second try passes, and it is said what it failed of first', () => {
+  const { status, lines } = run(
+    'second',
+    `let tries = 0;
+     test('a', { retry: 1 }, () => { tries += 1; if (tries === 1) throw new Error('too slow'); });`,
+  );
+  expect(lines.slice(-2)).toEqual(['second try: second.spec.ts > a: too slow', '1 passed, 0 failed, 0 skipped']);
+  expect(status).toBe(0);
+});
+
 test('a passing run ends with 0', () => {
   const { status, lines } = run('passing', `test('a', () => {});`);
   expect(lines.at(-1)).toBe('1 passed, 0 failed, 0 skipped');

@@ -10,48 +10,60 @@ export interface Closing {
   passed: number;
   /** One line for each test that failed, with what it said first. */
   readonly failed: string[];
+  /** One line for each test that has passed and had failed before, with what it said then. */
+  readonly secondTries: string[];
   /** One line for each test that did not run, with its reason. */
   readonly leftOut: string[];
 }
 
-function failureLine(where: string, errors: readonly Told[] | undefined): string {
+/** The first line of the first error, where it was told. */
+function line(where: string, errors: readonly Told[] | undefined): string {
   const [first] = (errors?.[0]?.message ?? 'no message').split('\n', 1);
-  return `failed: ${where}: ${first}`;
+  return `${where}: ${first}`;
 }
 
 /** The counts of a run. What broke outside of any test (a file that does not load, a hook, a stray rejection) counts as failed. */
 export function closingOf(modules: readonly TestModule[], strayErrors: readonly Told[]): Closing {
-  const closing: Closing = { passed: 0, failed: [], leftOut: [] };
-  for (const error of strayErrors) closing.failed.push(failureLine('outside of any test', [error]));
+  const closing: Closing = { passed: 0, failed: [], secondTries: [], leftOut: [] };
+  for (const error of strayErrors) closing.failed.push(line('outside of any test', [error]));
   for (const module of modules) {
     const file = module.relativeModuleId;
-    if (module.errors().length > 0) closing.failed.push(failureLine(file, module.errors()));
+    if (module.errors().length > 0) closing.failed.push(line(file, module.errors()));
     for (const suite of module.children.allSuites())
-      if (suite.errors().length > 0) closing.failed.push(failureLine(`${file} > ${suite.fullName}`, suite.errors()));
+      if (suite.errors().length > 0) closing.failed.push(line(`${file} > ${suite.fullName}`, suite.errors()));
     for (const test of module.children.allTests()) {
       const result = test.result();
-      if (result.state === 'passed') closing.passed += 1;
-      else if (result.state === 'failed') closing.failed.push(failureLine(`${file} > ${test.fullName}`, result.errors));
+      const where = `${file} > ${test.fullName}`;
+      if (result.state === 'passed') {
+        closing.passed += 1;
+        if (test.diagnostic()?.flaky === true) closing.secondTries.push(line(where, result.errors));
+      } else if (result.state === 'failed') closing.failed.push(line(where, result.errors));
       else {
         const note = result.state === 'skipped' ? result.note : undefined;
-        closing.leftOut.push(`left out: ${test.fullName}: ${note ?? 'no reason given'}`);
+        closing.leftOut.push(`${test.fullName}: ${note ?? 'no reason given'}`);
       }
     }
   }
   return closing;
 }
 
-/** Prints what was left out, what failed, and the counts as the very last line: other reporters and the global tear-down have spoken by then. */
+/** Prints what was left out, what passed at its second try only, what failed, and the counts as the very last line: other reporters and the global tear-down have spoken by then. */
 export function closingLineReporter(): Reporter {
-  let closing: Closing = { passed: 0, failed: [], leftOut: [] };
+  let closing: Closing = { passed: 0, failed: [], secondTries: [], leftOut: [] };
   return {
     onInit: () => {
       process.once('exit', (code) => {
-        const { passed, failed, leftOut } = closing;
+        const { passed, failed, secondTries, leftOut } = closing;
         // A run that broke before or after its tests has failed, though no test has.
         const failures = code === 0 ? failed.length : Math.max(failed.length, 1);
         const counts = `${passed} passed, ${failures} failed, ${leftOut.length} skipped`;
-        writeSync(1, `\n${[...leftOut, ...failed, counts].join('\n')}\n`);
+        const lines = [
+          ...leftOut.map((text) => `left out: ${text}`),
+          ...secondTries.map((text) => `second try: ${text}`),
+          ...failed.map((text) => `failed: ${text}`),
+          counts,
+        ];
+        writeSync(1, `\n${lines.join('\n')}\n`);
       });
     },
     onTestRunEnd: (modules, errors) => {
