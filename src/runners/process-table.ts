@@ -48,24 +48,34 @@ export interface ProcessFamily {
   leader: ProcessIdentity | undefined;
 }
 
+/** Listings that a search reads, at most: on a machine that never stops making processes it must end, too. */
+const mostListings = 50;
+
 /**
  * Members by mark, by session, and their descendants; never this process nor one that it descends from. Each is yielded the moment it is
  * seen, and /proc is read without giving way to other work, so that a caller who kills what it gets catches what forks and leaves. Who was
- * killed may have lost its children to another parent before these are read: their session still tells whose they are.
+ * killed may have lost its children to another parent before these are read: their session still tells whose they are. What was listed may
+ * be gone before it is read, with a child in its place that is in no list: so it is listed again until nobody is new.
  */
 export function* findFamily({ marks, leader }: ProcessFamily): Generator<number> {
   const own = ownLine();
   const session = leader !== undefined && leader.bootId === currentBootId() ? leader.pid : undefined;
+  const listed = new Set<number>();
   const others: ProcessRow[] = [];
   const family = new Set<number>();
-  for (const entry of readdirSync('/proc')) {
-    const row = /^\d+$/.test(entry) ? readRow(Number(entry)) : undefined;
-    if (row === undefined || row.zombie || own.has(row.pid)) continue;
-    if (row.session === session || isMarked(row.pid, marks)) {
-      family.add(row.pid);
-      yield row.pid;
-    } else {
-      others.push(row);
+  for (let listing = 0; listing < mostListings; listing += 1) {
+    const unread = listProcesses().filter((pid) => !listed.has(pid));
+    if (unread.length === 0) break;
+    for (const pid of unread) {
+      listed.add(pid);
+      const row = readRow(pid);
+      if (row === undefined || row.zombie || own.has(pid)) continue;
+      if (row.session === session || isMarked(pid, marks)) {
+        family.add(pid);
+        yield pid;
+      } else {
+        others.push(row);
+      }
     }
   }
   for (let size = -1; size !== family.size;) {
@@ -76,6 +86,10 @@ export function* findFamily({ marks, leader }: ProcessFamily): Generator<number>
       yield pid;
     }
   }
+}
+
+function listProcesses(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
 }
 
 /** This process and all that it descends from. */

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { expect, test } from 'vitest';
+
 import { findFamily, signalProcess } from '../../src/runners/process-table.ts';
 
 /** Field 4 of proc_pid_stat(5). */
@@ -33,4 +36,24 @@ test('a child is found although its parent died, and it got another, before it w
   } finally {
     signalProcess(child, 'SIGKILL');
   }
+});
+
+test('what is always one process, and never the same for long, is found whenever it is looked for', async () => {
+  const mark = `HOPS=${process.pid}`;
+  const find = () => [...findFamily({ marks: [[mark]], leader: undefined })];
+  const first = spawn('sh', ['-c', 'hop() { sleep 0.01; hop & }; echo up; hop'], {
+    env: { PATH: process.env['PATH'], HOPS: String(process.pid) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    await once(first.stdout, 'data');
+    for (let look = 0; look < 200; look += 1) {
+      expect(find(), `look ${look}`).not.toEqual([]);
+      await sleep(1);
+    }
+  } finally {
+    for (let round = 0; round < 100 && find().length > 0; round += 1)
+      for (const pid of findFamily({ marks: [[mark]], leader: undefined })) signalProcess(pid, 'SIGKILL');
+  }
+  expect(find()).toEqual([]);
 });
