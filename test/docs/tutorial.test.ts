@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { openTerminals, type Terminals } from './support/terminals.ts';
 import { blocksOf, changed, isShown, stepsOf, type Block } from './support/walkthrough.ts';
@@ -11,11 +11,11 @@ const page = await readFile(new URL('../../docs/tutorial.md', import.meta.url), 
 
 let terminals: Terminals;
 let receiverPort: number;
-beforeAll(async () => {
+beforeEach(async () => {
   terminals = await openTerminals();
   receiverPort = await freePort();
 });
-afterAll(() => terminals.close());
+afterEach(() => terminals.close());
 
 /** Another port than that of the page may have to do. */
 const here = (text: string): string => text.replaceAll('9000', String(receiverPort));
