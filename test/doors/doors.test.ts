@@ -153,9 +153,12 @@ describe('one validator, all doors', () => {
     if (result.failed) {
       const { seed: from, counterexamplePath, errorInstance: cause } = result;
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`${why}\nagain: ERRAND_DOORS_SEED=${from} ERRAND_DOORS_PATH=${counterexamplePath ?? ''}`, {
-        cause,
-      });
+      throw new Error(
+        `Property failed: ${why}\nagain: ERRAND_DOORS_SEED=${from} ERRAND_DOORS_PATH=${counterexamplePath ?? ''}`,
+        {
+          cause,
+        },
+      );
     }
     if (path === undefined) checkSeen();
   }, 300_000);
