@@ -32,6 +32,7 @@ async function main({ everything, only }: { everything: boolean; only: string | 
   const azurite = await startAzurite();
   const rough = await azureWorld({ azurite, weather: 'rough' });
   const calm = await azureWorld({ azurite, weather: 'calm' });
+  const restarting = await azureWorld({ azurite, weather: 'restarting' });
   const containers = engine.kind === 'unavailable' ? undefined : await containerWay(engine.dockerHost, azurite);
   const dockerPlaces = containers === undefined ? undefined : dockerAzurePlaces(azurite, containers);
   const drivers: DriverName[] = dockerPlaces === undefined ? ['azure'] : ['azure', 'dockerAzure'];
@@ -53,10 +54,13 @@ async function main({ everything, only }: { everything: boolean; only: string | 
     log(`${plan.points.length} points are planned`);
     const first = await runAll(lanes, plan.points, { tries, onDone });
     const done = wanted === undefined ? await visitTheRest(lanes, first, { onDone }) : first;
-    const inRough = [...azureRestartControls, ...(dockerPlaces === undefined ? [] : dockerAzureControls)];
     const controls =
       wanted === undefined
-        ? [...(await runControls(lanesIn(calm.open), azureControls)), ...(await runControls(lanes, inRough))]
+        ? [
+            ...(await runControls(lanesIn(calm.open), azureControls)),
+            ...(await runControls(lanesIn(restarting.open), azureRestartControls)),
+            ...(dockerPlaces === undefined ? [] : await runControls(lanesIn(dockerPlaces), dockerAzureControls)),
+          ]
         : [];
     const contained = containers === undefined || wanted !== undefined ? [] : await withContainers(containers);
     const { lines, failures, closing } = reportOf(plan, [...done, ...contained], controls);
@@ -69,7 +73,7 @@ async function main({ everything, only }: { everything: boolean; only: string | 
     return failures.length === 0 ? 0 : 1;
   } finally {
     await processes.close();
-    for (const world of [rough, calm]) await world.close();
+    for (const world of [rough, calm, restarting]) await world.close();
     await containers?.close();
     await azurite.stop();
     if (engine.kind !== 'unavailable') await engine.stop();

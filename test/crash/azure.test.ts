@@ -88,7 +88,7 @@ describe('on tables, blobs and container groups', () => {
   test.each([...azureControls, ...azureRestartControls])(
     'without what $variant takes away the same crash is not survived',
     async (control) => {
-      const { lanes } = await lanesIn({ weather: azureControls.includes(control) ? 'calm' : 'rough' });
+      const { lanes } = await lanesIn({ weather: azureControls.includes(control) ? 'calm' : 'restarting' });
       await expectCaught(lanes, control);
     },
     300_000,

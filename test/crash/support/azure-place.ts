@@ -8,7 +8,10 @@ import { caseDirectories } from './case-directories.ts';
 import { noteFiles, type CrashCase } from './crash-case.ts';
 import { faultJudge } from './fault-judge.ts';
 import type { Place } from './place.ts';
-import { endProcess, processesOf } from './processes.ts';
+import { endProcess, processesOf, until } from './processes.ts';
+
+/** Less than the patience of the driver with one request. */
+const restartMs = 20_000;
 
 /** Tables, blob containers and a queue of one case, and a proxy between its victim and Resource Manager. */
 export async function azurePlace(world: AzureWorld, crash: CrashCase): Promise<Place> {
@@ -22,13 +25,18 @@ export async function azurePlace(world: AzureWorld, crash: CrashCase): Promise<P
   const { judge, meet, points } = faultJudge(crash);
   const proxy = await armProxy(emulator.url, judge);
   const groups = (): Promise<string[]> => groupsOf(emulator, `${prefix}-`);
+  const isEndedAgain = (): boolean => [...world.endedAgain].some((name) => name.startsWith(`${prefix}-`));
+  const patient = await armProxy(emulator.url, async (point) => {
+    if (/^engine\.DELETE .*:before$/.test(point)) await until(restartMs, isEndedAgain);
+    return 'pass';
+  });
 
   return {
     data,
     notes,
     setting: (of) => ({ ...of, data, notes, azure }),
     open: account.open,
-    survivorHost: () => emulator.url,
+    survivorHost: () => (world.weather === 'restarting' ? patient : emulator).url,
     meet: (newcomer, its) => {
       meet(newcomer, its);
       return proxy.url;
@@ -46,7 +54,7 @@ export async function azurePlace(world: AzureWorld, crash: CrashCase): Promise<P
       throw new Error('on Azure the emulator starts containers once more by itself');
     },
     close: async () => {
-      await proxy.close();
+      await Promise.all([proxy.close(), patient.close()]);
       for (const name of await groups()) await removeGroup(emulator, name);
       for (const pid of processesOf(root)) endProcess(pid);
       world.forgetful.delete(prefix);

@@ -25,6 +25,9 @@ export interface AzureWorld {
   /** Cases by the prefix of their groups' names: whether their runners forget the fence. */
   forgetful: Map<string, boolean>;
   open: OpenPlace;
+  weather: Weather;
+  /** Names of groups whose runners were started once more and have ended again, where runners are processes. */
+  endedAgain: Set<string>;
   /** How often the platform has started a runner once more, where runners are processes. */
   restarts(): number;
   close(): Promise<void>;
@@ -53,10 +56,15 @@ const rough: Partial<SwitchValues> = {
   retryAfterSeconds: 1,
 };
 
+/**
+ * `rough`: the emulator loses answers and throttles, and every runner ends with 1 after all is done, upon which it is started once more.
+ * `restarting`: moreover no survivor removes a group before that has happened, however slow the machine.
+ */
+export type Weather = 'calm' | 'rough' | 'restarting';
+
 export interface AzureWorldOptions {
   azurite?: Azurite;
-  /** `rough`: the emulator loses answers and throttles, and every runner ends with 1 after all is done, upon which it is started once more. */
-  weather: 'rough' | 'calm';
+  weather: Weather;
   containers?: ContainerWay;
 }
 
@@ -72,6 +80,7 @@ export async function azureWorld({ azurite: given, weather, containers }: AzureW
   }
 
   let restarts = 0;
+  const endedAgain: AzureWorld['endedAgain'] = new Set();
 
   const behavior: Behavior = (planned) => ({
     pullMs: 0,
@@ -85,7 +94,8 @@ export async function azureWorld({ azurite: given, weather, containers }: AzureW
         endProcesses(`ERRAND_RUN_ID=${runId}\0`, `ERRAND_ATTEMPT=${attempt}\0`),
       );
       const code = await processBehavior(planned).effect?.(start);
-      const isEndedBadly = weather === 'rough' && start.start === 1 && code === 0;
+      if (start.start > 1) endedAgain.add(start.group.name);
+      const isEndedBadly = weather !== 'calm' && start.start === 1 && code === 0;
       return isEndedBadly ? 1 : (code ?? 0);
     },
   });
@@ -95,13 +105,15 @@ export async function azureWorld({ azurite: given, weather, containers }: AzureW
       containers === undefined
         ? instantEngine({ behavior, hasImage: (image) => image !== missingImage })
         : dockerEngine({ host: containers.dockerHost }),
-    switches: { ...quick, ...(weather === 'rough' ? rough : {}) },
+    switches: { ...quick, ...(weather === 'calm' ? {} : rough) },
   });
   const world: AzureWorld = {
     azurite,
     emulator,
     containers,
     forgetful,
+    weather,
+    endedAgain,
     restarts: () => restarts,
     open: (crash) => azurePlace(world, crash),
     close: async () => {

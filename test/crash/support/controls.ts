@@ -87,7 +87,7 @@ export const azureControls: readonly Control[] = [
   },
 ];
 
-/** In rough weather: the runner is started once more after its end. */
+/** In a world where the runner is started once more after its end. */
 export const azureRestartControls: readonly Control[] = [
   {
     variant: 'noFence',
