@@ -23,8 +23,8 @@ export interface Attack {
   hasSecret?: boolean;
   /** What is looked at from outside while it runs. */
   watch?: 'engineLog' | 'processes';
-  /** What a client does meanwhile. */
-  meanwhile?: 'follow' | 'cancel';
+  /** What a client does meanwhile; a cancel comes when the task has said that it is stubborn, or was refused a process. */
+  meanwhile?: 'follow' | 'cancelStubborn' | 'cancelBomb';
   only?: PlaceName;
   ends: End;
   /** Another end that is as right: which one it is, is a matter of moments. */
@@ -36,8 +36,6 @@ export interface Attack {
 }
 
 const short = { runSeconds: 4, graceSeconds: 1 };
-/** So that they reach their limit on a busy machine too. */
-const forBombs = { runSeconds: 8, graceSeconds: 1 };
 /** The kernel counts a process first and refuses it then (`pids_can_fork` in kernel/cgroup/pids.c), so for a moment its count has a few that never are. */
 const countedToo = 16;
 /** Of the docker driver, and of the emulator. */
@@ -53,16 +51,17 @@ export const attacks: readonly Attack[] = [
   {
     name: 'fork-bomb',
     about: 'processes are limited in number and ended together',
-    definition: { timeouts: forBombs },
     watch: 'processes',
-    ends: { state: 'timedOut', reason: 'runTimeout' },
+    meanwhile: 'cancelBomb',
+    ends: { state: 'canceled', reason: 'canceled' },
     judge: processesLimited,
     whenOpen: /there were (?:\d{4}|[6-9]\d\d) processes/,
   },
   {
     name: 'scattered-bomb',
     about: 'also those that have left its group, though its runner then may have no process left to report with',
-    definition: { timeouts: forBombs },
+    // So long that a slow machine reaches the limit, too.
+    definition: { timeouts: { runSeconds: 30, graceSeconds: 1 } },
     watch: 'processes',
     ends: { state: 'timedOut', reason: 'runTimeout' },
     orEnds: { state: 'lost', reason: 'noResult' },
@@ -72,6 +71,8 @@ export const attacks: readonly Attack[] = [
     name: 'memory',
     about: 'memory is limited, and the task is what the kernel takes',
     memoryInGB: 0.1,
+    // A machine that is itself virtual may take minutes to hand out a gigabyte for the first time.
+    definition: { timeouts: { runSeconds: 400, graceSeconds: 1 } },
     parameters: ({ place }) => ({ Bytes: String(Math.max(0.1, place.leastMemoryInGB) * 2e9) }),
     ends: { state: 'failed', reason: 'outOfMemory', exitCode: 137 },
     whenOpen: /succeeded, completed/,
@@ -159,7 +160,7 @@ export const attacks: readonly Attack[] = [
     name: 'ignores-term',
     about: 'also where it is canceled',
     definition: { timeouts: { runSeconds: 60, graceSeconds: 1 } },
-    meanwhile: 'cancel',
+    meanwhile: 'cancelStubborn',
     ends: { state: 'canceled', reason: 'canceled' },
   },
   {

@@ -9,7 +9,7 @@ import type Docker from 'dockerode';
 import { isTerminal, type RunView } from '../../../src/contract/run.ts';
 import type { Attack } from '../attacks.ts';
 import type { AttackFacts, Surroundings } from './attack-facts.ts';
-import { countProcesses } from './count-processes.ts';
+import { countProcesses, type ProcessCount } from './count-processes.ts';
 import { secretPrefix, type Place } from './place.ts';
 
 const taskFile = (name: string): Promise<string> =>
@@ -63,18 +63,19 @@ export async function carryOut(attack: Attack, surroundings: Surroundings): Prom
   const secret = newSecret();
   const { id } = await startTask(place, {
     name: attack.name,
-    as: `${attack.name}${attack.hasSecret === true ? '-secret' : ''}${attack.meanwhile === 'cancel' ? '-canceled' : ''}`,
+    as: `${attack.name}${attack.hasSecret === true ? '-secret' : ''}${attack.meanwhile === 'cancelStubborn' ? '-canceled' : ''}`,
     definition: attack.definition,
     memoryInGB: attack.memoryInGB,
     parameters: attack.parameters?.(surroundings) ?? {},
     secret: attack.hasSecret === true ? secret : undefined,
   });
+  const whenCounted = attack.meanwhile === 'cancelBomb' ? cancelOnceRefused(id, place) : undefined;
   const [run, engineLogs, counts, followedBytes] = await Promise.all([
     client.wait(id),
     attack.watch === 'engineLog' ? watch(id, place, engineLog) : undefined,
-    attack.watch === 'processes' ? watch(id, place, countProcesses) : undefined,
+    attack.watch === 'processes' ? watch(id, place, countProcesses, whenCounted) : undefined,
     attack.meanwhile === 'follow' ? follow(id, place) : undefined,
-    attack.meanwhile === 'cancel' ? cancelOnceStubborn(id, place) : undefined,
+    attack.meanwhile === 'cancelStubborn' ? cancelOnceStubborn(id, place) : undefined,
   ]);
   return {
     run,
@@ -105,11 +106,22 @@ async function cancelOnceStubborn(id: string, { client }: Place): Promise<void> 
   await client.cancel(id);
 }
 
+/** What is told of each count cancels the run at the first that shows a refusal. */
+function cancelOnceRefused(id: string, { client }: Place): (count: ProcessCount) => Promise<void> {
+  let isCanceled = false;
+  return async ({ refused }) => {
+    if (refused === 0 || isCanceled) return;
+    isCanceled = true;
+    await client.cancel(id);
+  };
+}
+
 /** Looks at the container of a run, from outside, until the run has ended; what was seen of it each time. */
 async function watch<Seen>(
   id: string,
   place: Place,
   look: (container: Docker.Container) => Promise<Seen | undefined>,
+  tell?: (seen: Seen) => Promise<void>,
 ): Promise<Seen[]> {
   const all: Seen[] = [];
   for (;;) {
@@ -118,7 +130,10 @@ async function watch<Seen>(
     const runner = run.attempts.at(-1)?.containerName;
     const container = runner === undefined ? undefined : await place.find(runner);
     const seen = container === undefined ? undefined : await look(place.docker.getContainer(container.own));
-    if (seen !== undefined) all.push(seen);
+    if (seen !== undefined) {
+      all.push(seen);
+      await tell?.(seen);
+    }
     await pause(100);
   }
 }

