@@ -1,4 +1,5 @@
 import { ErrandError } from '../contract/errors.ts';
+import { limits } from '../contract/limits.ts';
 import { scriptNamePattern, taskNamePattern } from '../contract/names.ts';
 import type { TaskSummary } from '../contract/run.ts';
 import type { TaskDefinition } from '../contract/task-definition.ts';
@@ -41,6 +42,8 @@ export interface Definitions {
 }
 
 const cacheEntries = 1000;
+/** Of an executable that others remove while a definition of it is stored. */
+const mostPuts = 3;
 
 export function definitions(
   artifacts: ArtifactStore,
@@ -123,18 +126,15 @@ export function definitions(
         throw changed(taskName);
       // The executable goes first: a definition must never name one that is not there.
       if (executable !== undefined) await artifacts.put(scriptName, executable, { signal });
-      const there = await artifacts.describe(scriptName, { signal });
-      if (there === undefined)
-        throw new ErrandError(
-          'executableMissing',
-          `there is no executable ${scriptName} yet: send it along with the definition`,
-        );
+      await present(scriptName, executable, signal);
       const info =
         (await artifacts.put(file, text, { ifMatch, signal })) ||
         (ifMatch === undefined ? undefined : await meetsCondition(file, text, undefined, signal));
       if (info === undefined) throw changed(taskName);
       const stored: StoredTask = { definition, document, etag: info.etag };
       cache.set(taskName, stored);
+      // Once more: who removed the last task that named it may not have seen this one yet.
+      const there = await present(scriptName, executable, signal);
       // Last, so that a version is what the task has been. Where this is cut off, the next push of the same keeps it.
       const body = executable === undefined ? () => content(scriptName, signal) : async () => executable;
       await earlier.keep(taskName, document, { name: scriptName, sha256: there.sha256, body }, signal);
@@ -150,10 +150,46 @@ export function definitions(
       await earlier.removeAll(taskName, signal);
       if (!(await artifacts.delete(file, { ifMatch, signal }))) throw changed(taskName);
       cache.delete(taskName);
-      if (script !== undefined && !(await isNamed(script, signal))) await artifacts.delete(script, { signal });
+      if (script !== undefined && !(await isNamed(script, signal))) await removeExecutable(script, signal);
     },
     executable: content,
   };
+
+  /** Facts of the executable that a definition is to name. What was sent along is put there again where somebody has removed it meanwhile. */
+  async function present(scriptName: string, sent: Uint8Array | undefined, signal?: AbortSignal) {
+    for (let tries = 1; ; tries += 1) {
+      const there = await artifacts.describe(scriptName, { signal });
+      if (there !== undefined) return there;
+      if (sent === undefined)
+        throw new ErrandError(
+          'executableMissing',
+          `there is no executable ${scriptName}: send it along with the definition`,
+        );
+      if (tries === mostPuts)
+        throw new ErrandError(
+          'executableMissing',
+          `the executable ${scriptName} is removed again and again while it is stored: push the task once more`,
+        );
+      await artifacts.put(scriptName, sent, { signal });
+    }
+  }
+
+  /**
+   * Unless somebody has replaced it. Who stores a definition that names it looks for it afterwards, and here such a definition is looked for after it is gone, so one
+   * of the two sees the other and puts it back.
+   */
+  async function removeExecutable(scriptName: string, signal?: AbortSignal): Promise<void> {
+    const there = await artifacts.describe(scriptName, { signal });
+    if (there === undefined) return;
+    // It was put there by hand: no push brings one so large, and none can put it back.
+    if (there.bytes > limits.executableBytes)
+      return void (await artifacts.delete(scriptName, { ifMatch: there.etag, signal }));
+    const found = await artifacts.get(scriptName, { signal });
+    if (found === undefined || found.unchanged) return;
+    const isRemoved = await artifacts.delete(scriptName, { ifMatch: found.info.etag, signal });
+    if (isRemoved && (await isNamed(scriptName, signal)))
+      await artifacts.put(scriptName, found.body, { ifNoneMatch: '*', signal });
+  }
 
   async function content(scriptName: string, signal?: AbortSignal): Promise<Uint8Array> {
     const found = await artifacts.get(scriptName, { signal });

@@ -1,5 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../src/contract/limits.ts';
 import { definitions } from '../../src/core/definitions.ts';
+import type { ArtifactStore } from '../../src/core/ports/artifact-store.ts';
 import { startErrand } from './support/errand.ts';
 import { originalDocument } from './support/records.ts';
 
@@ -134,6 +137,71 @@ describe('storing', () => {
   });
 });
 
+describe('storing and removing at once', () => {
+  test('in whatever order their calls come, no definition is left without its executable, and no push that brings one misses it', async () => {
+    const { errand, artifacts } = await setUp();
+    const { driver, clock } = errand.process.context;
+    const action = fc.record({ taskName: fc.constantFrom('T', 'U'), removes: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.array(action, { maxLength: 2 }), async (scheduler, others) => {
+        for (const name of ['T.json', 'U.json', 't.sh']) await artifacts.delete(name);
+        await definitions(artifacts, driver, clock).store('T', document(), executable, {});
+        const actions = [true, false].map((removes) => ({ taskName: 'T', removes })).concat(others);
+        const tasks = definitions(inAnyOrder(artifacts, scheduler), driver, clock);
+        const done = Promise.allSettled(
+          actions.map(({ taskName, removes }) =>
+            removes ? tasks.remove(taskName, {}) : tasks.store(taskName, document({ taskName }), executable, {}),
+          ),
+        );
+        await scheduler.waitFor(done);
+        for (const outcome of await done)
+          if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'taskNotFound' });
+        const named = await Promise.all(['T.json', 'U.json'].map((name) => artifacts.describe(name)));
+        if (named.some((info) => info !== undefined)) expect(await artifacts.describe('t.sh')).toBeDefined();
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('a push of the definition alone is told where its executable went meanwhile', async () => {
+    const { errand, artifacts, tasks } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    const { driver, clock } = errand.process.context;
+    const losing: ArtifactStore = {
+      ...artifacts,
+      put: async (name, body, options) => {
+        const info = await artifacts.put(name, body, options);
+        await artifacts.delete('t.sh');
+        return info;
+      },
+    };
+    const alone = definitions(losing, driver, clock).store('T', document({ description: 'two' }), undefined, {});
+    await expect(alone).rejects.toMatchObject({
+      code: 'executableMissing',
+      message: expect.stringContaining('send it'),
+    });
+    await expect(definitions(losing, driver, clock).store('T', document(), executable, {})).rejects.toMatchObject({
+      code: 'executableMissing',
+      message: expect.stringContaining('again and again'),
+    });
+  });
+});
+
+/** The same files; what is asked of them happens when the scheduler says. */
+function inAnyOrder(artifacts: ArtifactStore, scheduler: fc.Scheduler): ArtifactStore {
+  return {
+    ...artifacts,
+    get: scheduler.scheduleFunction(artifacts.get),
+    describe: scheduler.scheduleFunction(artifacts.describe),
+    put: scheduler.scheduleFunction(artifacts.put),
+    delete: scheduler.scheduleFunction(artifacts.delete),
+    async *list(options) {
+      await scheduler.schedule(Promise.resolve());
+      yield* artifacts.list(options);
+    },
+  };
+}
+
 describe('removing', () => {
   test('takes the executable along, unless another definition names it', async () => {
     const { artifacts, tasks } = await setUp();
@@ -169,6 +237,24 @@ describe('removing', () => {
     await expect(broken.remove('T', {})).rejects.toThrow('the store is away');
     await broken.remove('T', {});
     expect(await tasks.versions.list('T')).toEqual([]);
+    expect(await artifacts.describe('t.sh')).toBeUndefined();
+  });
+
+  test('takes an executable along that is larger than any that can be pushed, and does not read it', async () => {
+    const { artifacts, tasks, errand } = await setUp();
+    await tasks.store('T', document(), executable, {});
+    const large: ArtifactStore = {
+      ...artifacts,
+      describe: async (name, options) => {
+        const info = await artifacts.describe(name, options);
+        return info === undefined ? undefined : { ...info, bytes: limits.executableBytes + 1 };
+      },
+      get: async (name, options) => {
+        if (name === 't.sh') throw new Error('it was read');
+        return artifacts.get(name, options);
+      },
+    };
+    await definitions(large, errand.process.context.driver, errand.process.context.clock).remove('T', {});
     expect(await artifacts.describe('t.sh')).toBeUndefined();
   });
 
