@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { link, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errnoOf, unlessMissing } from './file-errors.ts';
+import { errnoOf, isMissing, unlessMissing } from './file-errors.ts';
 
 /** Begins the names of files that are being written. What a crash leaves is removed after a while. */
 export const unfinishedPrefix = '.unfinished-';
+
+/** Of a file that others take away while it is being written. */
+const mostTries = 10;
 
 export function unfinishedName(): string {
   return unfinishedPrefix + randomBytes(8).toString('hex');
@@ -27,16 +30,20 @@ export async function createFile(
   mode: number,
   directory = dirname(target),
 ): Promise<boolean> {
-  const unfinished = await writeUnfinished(directory, bytes, mode);
-  try {
-    await link(unfinished, target);
-    await syncDirectory(dirname(target));
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await unlessMissing(unlink(unfinished));
+  for (let tries = 1; ; tries += 1) {
+    const unfinished = await writeUnfinished(directory, bytes, mode);
+    try {
+      await link(unfinished, target);
+      await syncDirectory(dirname(target));
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      // Taken by somebody who cleans up here: see removeUnfinished.
+      const isTaken = isMissing(error) && (await unlessMissing(lstat(unfinished))) === undefined;
+      if (!isTaken || tries === mostTries) throw error;
+    } finally {
+      await unlessMissing(unlink(unfinished));
+    }
   }
 }
 
@@ -58,7 +65,7 @@ export async function writeUnfinished(directory: string, bytes: Uint8Array | str
   return path;
 }
 
-/** Removes what writers left in a directory who died on their way. One who is still there finds that it is gone, and fails. */
+/** Removes what writers left in a directory who died on their way. One who is still there finds that it is gone, and fails or begins anew. */
 export async function removeUnfinished(directory: string): Promise<void> {
   for (const name of (await unlessMissing(readdir(directory))) ?? [])
     if (name.startsWith(unfinishedPrefix)) await rm(join(directory, name), { recursive: true, force: true });

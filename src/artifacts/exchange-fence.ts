@@ -8,11 +8,14 @@ import type { ExchangePaths } from './exchange-paths.ts';
 import { errnoOf, isMissing, unlessMissing } from './file-errors.ts';
 import { fenceBytes, fenceText, parseFence } from './fence-text.ts';
 import { readFlat } from './flat-file.ts';
+import { removeTree } from './remove-tree.ts';
 
-/** The fence that stands, wherever it is now. */
+/** The fence that stands, wherever it is now: one that was kept beside the box counts before what somebody may have put into a box that was made anew. */
 export async function readFence(paths: ExchangePaths): Promise<Fence | undefined> {
   await reopenBox(paths);
-  return (await fenceAt(paths, join(paths.box, 'fence'))) ?? (await fenceAt(paths, paths.fence));
+  const kept = (): Promise<Fence | undefined> => fenceAt(paths, paths.fence);
+  // It may have been kept, and the box removed, between the two looks.
+  return (await kept()) ?? (await fenceAt(paths, join(paths.box, 'fence'))) ?? (await kept());
 }
 
 /**
@@ -41,12 +44,19 @@ export async function takeFence(
   await createFile(paths.seizure(hashOf(text)), '', 0o600);
   for (;;) {
     const isDiscarded = await isThere(paths.discarded);
-    if (!isDiscarded) await makeBox(paths);
+    // The mark comes first: whoever is discarding may not have kept the fence yet.
+    await (isDiscarded ? saveFence(paths) : makeBox(paths));
     try {
       await createFile(isDiscarded ? paths.fence : join(paths.box, 'fence'), text, 0o444, paths.attempt);
     } catch (error) {
       // Discarded between the look and the link: then the fence belongs beside the mark.
       if (!isMissing(error) || isDiscarded) throw error;
+      continue;
+    }
+    if (!isDiscarded && (await isThere(paths.discarded))) {
+      // The box may be one that we have made anew: its fence counts only where none was kept.
+      await saveFence(paths);
+      await removeTree(paths.box);
       continue;
     }
     const standing = await readFence(paths);

@@ -1,4 +1,4 @@
-import type { Fence, FenceReason, OrchestratorFence } from '../core/ports/artifact-store.ts';
+import type { AttemptRef, Exchange, Fence, FenceReason, OrchestratorFence } from '../core/ports/artifact-store.ts';
 import type { RunnerResult } from '../core/runner-result.ts';
 import {
   bytesOf,
@@ -115,6 +115,32 @@ export function exchangeConformance(
       expect(await second.exchange(sampleAttempt(4)).fence()).toBeUndefined();
       expect(await second.exchange(sampleAttempt(4)).takeFence(seizure(4))).toEqual({ won: true, fence: seizure(4) });
       expect(await store.exchange(sampleAttempt(4)).takeFence(seizure(5))).toEqual({ won: false, fence: seizure(4) });
+    }),
+  );
+
+  test(
+    'can be fenced and discarded by several at once, and has one fence',
+    fresh(async ({ store, second, runner }) => {
+      const several = <T>(count: number, act: (exchange: Exchange, n: number) => Promise<T>, attempt: AttemptRef) =>
+        Promise.all(Array.from({ length: count }, (_, n) => act((n % 2 === 0 ? store : second).exchange(attempt), n)));
+      for (let number = 1; number <= 10; number += 1) {
+        const attempt = sampleAttempt(number);
+        await runner(await openSample(store, attempt)).takeFence(runnerFence);
+        const discards = several(6, (exchange) => exchange.discard(), attempt);
+        const late = second.exchange(attempt).takeFence(seizure(number));
+        await discards;
+        expect(await late).toEqual({ won: false, fence: byRunner });
+        expect(await second.exchange(attempt).fence()).toEqual(byRunner);
+
+        const unfenced = sampleAttempt(number, 2);
+        await openSample(store, unfenced);
+        const taken = several(6, (exchange, n) => exchange.takeFence(seizure(n)), unfenced);
+        await several(3, (exchange) => exchange.discard(), unfenced);
+        const winners = (await taken).filter(({ won }) => won);
+        expect(winners).toHaveLength(1);
+        expect(await taken).toEqual((await taken).map(({ won }) => ({ won, fence: winners[0]?.fence })));
+        expect(await store.exchange(unfenced).fence()).toEqual(winners[0]?.fence);
+      }
     }),
   );
 

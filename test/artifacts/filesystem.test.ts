@@ -107,6 +107,20 @@ test('an exchange that is discarded keeps nothing of those who died while they o
   expect(await readdir(ours)).not.toContain('.unfinished-two');
 });
 
+test('an exchange that is fenced while it is discarded is not made anew by that', async () => {
+  for (let number = 1; number <= 20; number += 1) {
+    const attempt = sampleAttempt(number);
+    await openSample(store, attempt);
+    const at = new Date(number).toISOString();
+    const fences = Array.from({ length: 4 }, (_, n) =>
+      store.exchange(attempt).takeFence({ by: 'orchestrator', why: { kind: 'canceled' }, message: `${n}`, at }),
+    );
+    await Promise.all([...fences, store.exchange(attempt).discard(), store.exchange(attempt).discard()]);
+    const ours = await readdir(join(data, 'exchanges', attempt.runId, '1'));
+    expect(ours.filter((name) => name.startsWith('box') || name.startsWith('.'))).toEqual([]);
+  }
+});
+
 describe('executables', () => {
   const text = '#!/bin/sh\necho "as pinned"\n';
 
