@@ -21,7 +21,6 @@ export interface FireHooks {
 }
 
 const keptFirings = 10;
-const firstRetryMs = 5_000;
 const longestRetryMs = 300_000;
 
 /** What came of a planned time; or an outage, of which nobody knows how it will end. */
@@ -32,7 +31,7 @@ type Came = { firing: Firing; accepted?: Accepted } | { outage: string };
  * whoever dies between the two, or does it at the same time, leads to the same run. Throws where storage or queue do not answer.
  */
 export function scheduleFirer(context: Context, hooks: FireHooks): (name: string) => Promise<void> {
-  const { storage, clock, logger, queue } = context;
+  const { storage, clock, logger, queue, policy } = context;
 
   async function look(name: string): Promise<void> {
     const schedule = await storage.getSchedule(name);
@@ -103,7 +102,7 @@ export function scheduleFirer(context: Context, hooks: FireHooks): (name: string
       // Somebody else has fired or edited it meanwhile.
       if (current?.wakeId !== schedule.wakeId) return undefined;
       const failures = (current.retrying?.failures ?? 0) + 1;
-      const pauseMs = Math.min(firstRetryMs * 2 ** (failures - 1), longestRetryMs);
+      const pauseMs = Math.min(policy.scheduleRetryMs * 2 ** (failures - 1), longestRetryMs);
       const wakeAt = instant(now + pauseMs);
       return { ...current, retrying: { failures, message }, wakeAt, wakeId: context.newId() };
     });

@@ -12,6 +12,8 @@ export interface Policy {
   maxUncounted: number;
   /** Between such attempts: doubles each time. */
   uncountedBackoffMs: number;
+  /** Until a planned time that could not be started for an outage is tried again: doubles each time, up to five minutes. */
+  scheduleRetryMs: number;
   /** How long a place that had no room is left alone, where the platform does not say. */
   noCapacityMs: number;
   /** Added to the windows of a platform's rates: a request reaches it some time after the moment that was reserved, and the next one perhaps sooner. */
@@ -33,6 +35,7 @@ export const defaultPolicy: Policy = {
   safetyLookMs: 30_000,
   maxUncounted: 5,
   uncountedBackoffMs: 1_000,
+  scheduleRetryMs: 5_000,
   noCapacityMs: 60_000,
   rateMarginMs: 15_000,
   sweepGraceMs: 300_000,

@@ -72,6 +72,7 @@ export const shortPolicy: Policy = {
   sendingMs: 2_000,
   maxUncounted: 10,
   uncountedBackoffMs: 30,
+  scheduleRetryMs: 100,
   noCapacityMs: 1_000,
   rateMarginMs: 0,
   sweepGraceMs: 5_000,
