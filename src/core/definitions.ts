@@ -125,15 +125,16 @@ export function definitions(
       if (ifMatch !== undefined && (await meetsCondition(file, text, ifMatch, signal)) === undefined)
         throw changed(taskName);
       // The executable goes first: a definition must never name one that is not there.
-      if (executable !== undefined) await artifacts.put(scriptName, executable, { signal });
-      await present(scriptName, executable, signal);
+      await (executable === undefined
+        ? present(scriptName, undefined, signal)
+        : artifacts.put(scriptName, executable, { signal }));
       const info =
         (await artifacts.put(file, text, { ifMatch, signal })) ||
         (ifMatch === undefined ? undefined : await meetsCondition(file, text, undefined, signal));
       if (info === undefined) throw changed(taskName);
       const stored: StoredTask = { definition, document, etag: info.etag };
       cache.set(taskName, stored);
-      // Once more: who removed the last task that named it may not have seen this one yet.
+      // Once it is named: who removed the last task that named it may not have seen this one yet.
       const there = await present(scriptName, executable, signal);
       // Last, so that a version is what the task has been. Where this is cut off, the next push of the same keeps it.
       const body = executable === undefined ? () => content(scriptName, signal) : async () => executable;

@@ -26,17 +26,20 @@ export async function azurePlace(world: AzureWorld, crash: CrashCase): Promise<P
   const proxy = await armProxy(emulator.url, judge);
   const groups = (): Promise<string[]> => groupsOf(emulator, `${prefix}-`);
   const isEndedAgain = (): boolean => [...world.endedAgain].some((name) => name.startsWith(`${prefix}-`));
-  const patient = await armProxy(emulator.url, async (point) => {
-    if (/^engine\.DELETE .*:before$/.test(point)) await until(restartMs, isEndedAgain);
-    return 'pass';
-  });
+  const patient =
+    world.weather === 'restarting'
+      ? await armProxy(emulator.url, async (point) => {
+          if (/^engine\.DELETE .*:before$/.test(point)) await until(restartMs, isEndedAgain);
+          return 'pass';
+        })
+      : undefined;
 
   return {
     data,
     notes,
     setting: (of) => ({ ...of, data, notes, azure }),
     open: account.open,
-    survivorHost: () => (world.weather === 'restarting' ? patient : emulator).url,
+    survivorHost: () => (patient ?? emulator).url,
     meet: (newcomer, its) => {
       meet(newcomer, its);
       return proxy.url;
@@ -54,7 +57,7 @@ export async function azurePlace(world: AzureWorld, crash: CrashCase): Promise<P
       throw new Error('on Azure the emulator starts containers once more by itself');
     },
     close: async () => {
-      await Promise.all([proxy.close(), patient.close()]);
+      await Promise.all([proxy.close(), patient?.close()]);
       for (const name of await groups()) await removeGroup(emulator, name);
       for (const pid of processesOf(root)) endProcess(pid);
       world.forgetful.delete(prefix);
